@@ -1,0 +1,143 @@
+import { isAbsolute } from 'node:path'
+import { ConfigError } from './error.ts'
+import { nearest } from './nearest.ts'
+
+interface Bounds<Missing> {
+  readonly min: number
+  readonly max: number
+  /** What holds where the key is absent. */
+  readonly or: Missing
+}
+
+/**
+ * Reads one table of a configuration, key by key; `end` then refuses what nobody asked for. So what is read is also the
+ * list of what may be there.
+ */
+export class ConfigTable {
+  readonly #source: string
+  readonly #prefix: string
+  readonly #values: Readonly<Record<string, unknown>>
+  readonly #known = new Set<string>()
+  readonly #tables: ConfigTable[] = []
+
+  /** @param prefix the table's own key with a dot behind it; empty for the whole file */
+  constructor(source: string, prefix: string, values: Readonly<Record<string, unknown>>) {
+    this.#source = source
+    this.#prefix = prefix
+    this.#values = values
+  }
+
+  /** The table must be there. */
+  table(key: string): ConfigTable {
+    const table = new ConfigTable(this.#source, `${this.#prefix}${key}.`, this.#record(key) ?? this.#missing(key))
+    this.#tables.push(table)
+    return table
+  }
+
+  /** Not empty. Must be there unless `or` is given. */
+  string(key: string, or?: string): string {
+    const value = this.#get(key) ?? or
+    if (typeof value !== 'string' || value === '') throw this.invalid(key, 'a string that is not empty')
+    return value
+  }
+
+  path(key: string): string {
+    const value = this.string(key)
+    if (!isAbsolute(value) || value.includes('\0')) throw this.invalid(key, 'an absolute path')
+    return value
+  }
+
+  url(key: string): string {
+    const value = this.string(key)
+    if (!/^https?:$/.test(URL.parse(value)?.protocol ?? '')) throw this.invalid(key, 'an http or https URL')
+    return value
+  }
+
+  integer<Missing extends number | undefined>(key: string, { min, max, or }: Bounds<Missing>): number | Missing {
+    const value = this.#get(key)
+    return value === undefined ? or : this.#integer(key, value, min, max)
+  }
+
+  /** None where the key is absent. */
+  integers(key: string, min: number, max: number): readonly number[] {
+    const value = this.#get(key) ?? []
+    if (!Array.isArray(value)) throw this.invalid(key, 'a list')
+    return value.map((item: unknown) => this.#integer(key, item, min, max))
+  }
+
+  /** At least one, each greater than the one before it. */
+  ascending(key: string, min: number, max: number): readonly number[] {
+    const values = this.integers(key, min, max)
+    const rises = values.every((value, i) => i === 0 || value > (values[i - 1] ?? value))
+    if (values.length === 0 || !rises) throw this.invalid(key, 'at least one number, in ascending order')
+    return values
+  }
+
+  choice<Choice extends string>(key: string, choices: readonly Choice[], or?: Choice): Choice {
+    const value = this.#get(key) ?? or
+    const chosen = choices.find((choice) => choice === value)
+    if (chosen === undefined) throw this.invalid(key, `one of ${choices.join(', ')}`)
+    return chosen
+  }
+
+  /** Free keys with strings. None where the key is absent. */
+  strings(key: string): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      Object.entries(this.#record(key) ?? {}).map(([name, value]) => {
+        if (typeof value !== 'string') throw this.invalid(`${key}.${name}`, 'a string')
+        return [name, value]
+      }),
+    )
+  }
+
+  /** @throws ConfigError CONFIG_UNKNOWN_KEY for a key that nobody asked for, here or in a table below */
+  end(): void {
+    for (const key of Object.keys(this.#values)) {
+      if (this.#known.has(key)) continue
+      const meant = nearest(key, this.#known)
+      throw new ConfigError(
+        'CONFIG_UNKNOWN_KEY',
+        `${this.#source}: unknown key ${this.#prefix}${key}` +
+          (meant === undefined ? '' : `; did you mean ${this.#prefix}${meant}?`),
+      )
+    }
+    for (const table of this.#tables) table.end()
+  }
+
+  /** Says what was expected, never what stands there: somebody may have put a secret in the wrong place. */
+  invalid(key: string, expected: string): ConfigError {
+    return new ConfigError('CONFIG_INVALID', `${this.#source}: ${this.#prefix}${key}: expected ${expected}`)
+  }
+
+  #get(key: string): unknown {
+    this.#known.add(key)
+    return Object.hasOwn(this.#values, key) ? this.#values[key] : undefined
+  }
+
+  #record(key: string): Readonly<Record<string, unknown>> | undefined {
+    const value = this.#get(key)
+    if (value === undefined) return undefined
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date) {
+      throw this.invalid(key, 'a table')
+    }
+    return value as Readonly<Record<string, unknown>>
+  }
+
+  #integer(key: string, value: unknown, min: number, max: number): number {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
+    throw this.invalid(key, `a whole number from ${min} to ${max}`)
+  }
+
+  #missing(key: string): never {
+    // A misspelt table is both unknown and missing; that it is unknown says more.
+    const unread = Object.keys(this.#values).filter((name) => !this.#known.has(name))
+    const meant = nearest(key, unread)
+    if (meant !== undefined) {
+      throw new ConfigError(
+        'CONFIG_UNKNOWN_KEY',
+        `${this.#source}: unknown key ${this.#prefix}${meant}; did you mean ${this.#prefix}${key}?`,
+      )
+    }
+    throw this.invalid(key, 'a table')
+  }
+}

@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs'
+import { TomlError, parse } from 'smol-toml'
+import { messageOf } from '../core/error.ts'
+import type { PcrSelection } from '../tcg/pcr-selection.ts'
+import { ConfigTable } from './config-table.ts'
+import { ConfigError } from './error.ts'
+
+/** How long an answer is withheld: until its record is on disk, in a transaction sent, or mined. */
+export const RELEASES = ['journaled', 'submitted', 'confirmed'] as const
+export type Release = (typeof RELEASES)[number]
+
+/** A host's configuration; one TOML file. It holds no secret, only where one lies. Paths are absolute. */
+export interface AgentConfig {
+  /** The journal's directory. */
+  readonly state: string
+  readonly tpm: {
+    /** As tpm2-tss names it, for example `device:/dev/tpmrm0`. */
+    readonly tcti: string
+    readonly deadlineMs: number
+    readonly akHandle?: number
+    readonly nvIndex?: number
+  }
+  readonly hsm: {
+    readonly module: string
+    /** The token's label. */
+    readonly token: string
+    readonly pinFile: string
+    /** Set for the module's process alone. */
+    readonly environment: Readonly<Record<string, string>>
+    readonly deadlineMs: number
+    readonly ledgerKey: string
+    readonly dataKey: string
+  }
+  readonly ledger: {
+    readonly rpc: string
+    readonly deployment: string
+    /** How old the block may be on which access is decided. */
+    readonly stalenessS: number
+    /** How many blocks after the one of its access check a record is promised to be on the ledger. */
+    readonly includeWithinBlocks: number
+    readonly timeoutMs: number
+  }
+  readonly vmm: {
+    readonly profile: 'ci'
+    readonly pcr: number
+    readonly selection: PcrSelection
+    /** The canonical event log. */
+    readonly log: string
+    readonly directory: string
+  }
+  readonly api: {
+    readonly socket: string
+    readonly maxInputBytes: number
+    readonly release: Release
+    readonly releaseTimeoutMs: number
+    /** Who may connect beside root and the agent's own user. */
+    readonly allowedUids: readonly number[]
+  }
+}
+
+/** The longest path of a Unix socket on Linux, in bytes (unix(7): 108 with the closing zero). */
+const MAX_SOCKET_PATH = 107
+
+/** @throws ConfigError */
+export function readConfig(path: string): AgentConfig {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new ConfigError('CONFIG_UNREADABLE', `cannot read the configuration ${path}: ${messageOf(cause)}`, { cause })
+  }
+  return parseConfig(text, path)
+}
+
+/** @param source what messages call it. @throws ConfigError CONFIG_SYNTAX, CONFIG_UNKNOWN_KEY, CONFIG_INVALID */
+export function parseConfig(text: string, source = 'the configuration'): AgentConfig {
+  let root: ConfigTable
+  try {
+    root = new ConfigTable(source, '', parse(text))
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause
+    const [reason = ''] = cause.message.split('\n')
+    throw new ConfigError('CONFIG_SYNTAX', `${source}:${cause.line}:${cause.column}: ${reason}`, { cause })
+  }
+  const config = {
+    state: root.path('state'),
+    tpm: tpmOf(root.table('tpm')),
+    hsm: hsmOf(root.table('hsm')),
+    ledger: ledgerOf(root.table('ledger')),
+    vmm: vmmOf(root.table('vmm')),
+    api: apiOf(root.table('api')),
+  }
+  root.end()
+  return config
+}
+
+const DEADLINE = { min: 100, max: 600_000, or: 10_000 }
+
+function tpmOf(table: ConfigTable): AgentConfig['tpm'] {
+  const akHandle = table.integer('ak_handle', { min: 0x8100_0000, max: 0x81ff_ffff, or: undefined })
+  const nvIndex = table.integer('nv_index', { min: 0x0100_0000, max: 0x01ff_ffff, or: undefined })
+  return {
+    tcti: table.string('tcti'),
+    deadlineMs: table.integer('deadline_ms', DEADLINE),
+    ...(akHandle === undefined ? {} : { akHandle }),
+    ...(nvIndex === undefined ? {} : { nvIndex }),
+  }
+}
+
+function hsmOf(table: ConfigTable): AgentConfig['hsm'] {
+  return {
+    module: table.path('module'),
+    token: table.string('token'),
+    pinFile: table.path('pin_file'),
+    environment: table.strings('environment'),
+    deadlineMs: table.integer('deadline_ms', DEADLINE),
+    ledgerKey: table.string('ledger_key', 'attestry/ledger/v1'),
+    dataKey: table.string('data_key', 'attestry/data/v1'),
+  }
+}
+
+function ledgerOf(table: ConfigTable): AgentConfig['ledger'] {
+  return {
+    rpc: table.url('rpc'),
+    deployment: table.path('deployment'),
+    stalenessS: table.integer('staleness_s', { min: 1, max: 86_400, or: 60 }),
+    includeWithinBlocks: table.integer('include_within_blocks', { min: 2, max: 1_000_000, or: 64 }),
+    timeoutMs: table.integer('timeout_ms', { min: 100, max: 600_000, or: 10_000 }),
+  }
+}
+
+function vmmOf(table: ConfigTable): AgentConfig['vmm'] {
+  return {
+    profile: table.choice('profile', ['ci'] as const),
+    pcr: table.integer('pcr', { min: 8, max: 15, or: 13 }),
+    selection: { bank: 'sha256', pcrs: table.ascending('selection', 0, 23) },
+    log: table.path('log'),
+    directory: table.path('directory'),
+  }
+}
+
+function apiOf(table: ConfigTable): AgentConfig['api'] {
+  const socket = table.path('socket')
+  if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
+    throw table.invalid('socket', `a path of at most ${MAX_SOCKET_PATH} bytes`)
+  }
+  return {
+    socket,
+    maxInputBytes: table.integer('max_input_bytes', { min: 1, max: 1 << 30, or: 4 << 20 }),
+    release: table.choice('release', RELEASES, 'confirmed'),
+    releaseTimeoutMs: table.integer('release_timeout_ms', { min: 1, max: 3_600_000, or: 60_000 }),
+    allowedUids: table.integers('allowed_uids', 0, 0xffff_fffe),
+  }
+}
