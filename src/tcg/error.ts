@@ -1,0 +1,37 @@
+import { CodedError } from '../core/error.ts'
+
+/**
+ * Why a TCG structure was refused.
+ *
+ * - `MALFORMED`: truncated, trailing bytes, a length or a field out of its bounds
+ * - `MAGIC`, `TYPE`: an attestation that no TPM made, or that is no quote
+ * - `SELECTION_BANK`, `SELECTION_REPEATED`, `SELECTION_EMPTY`, `SELECTION_INVALID`: what is wrong with a PCR selection
+ * - `DIGEST_LENGTH`: a digest whose length is not that of its algorithm
+ * - `KEY_UNSUPPORTED`: a public area whose kind of key is not in the list
+ * - `NAME_ALGORITHM`: a name that is not made with SHA-256
+ * - `AK_TYPE`, `AK_SCHEME`, `AK_ATTRIBUTES`: a key that must not be believed as an attestation key
+ * - `EVENT_KIND`, `EVENT_DIGEST`, `EVENT_ORDER`, `EVENT_INVALID`: what is wrong with an event of a canonical event log
+ * - `LOG_TOO_LARGE`: an event log beyond its bounds
+ */
+export type TcgErrorCode =
+  | 'MALFORMED'
+  | 'MAGIC'
+  | 'TYPE'
+  | 'SELECTION_BANK'
+  | 'SELECTION_REPEATED'
+  | 'SELECTION_EMPTY'
+  | 'SELECTION_INVALID'
+  | 'DIGEST_LENGTH'
+  | 'KEY_UNSUPPORTED'
+  | 'NAME_ALGORITHM'
+  | 'AK_TYPE'
+  | 'AK_SCHEME'
+  | 'AK_ATTRIBUTES'
+  | 'EVENT_KIND'
+  | 'EVENT_DIGEST'
+  | 'EVENT_ORDER'
+  | 'EVENT_INVALID'
+  | 'LOG_TOO_LARGE'
+
+/** A TCG structure that is not what it should be. */
+export class TcgError extends CodedError<TcgErrorCode> {}

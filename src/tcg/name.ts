@@ -1,0 +1,29 @@
+import { concat } from '../core/bytes.ts'
+import { TcgError } from './error.ts'
+import { sha256 } from './hash.ts'
+import { decodePublic } from './public.ts'
+
+const SHA256_ID = Uint8Array.of(0x00, 0x0b)
+const TPM_RH_ENDORSEMENT = Uint8Array.of(0x40, 0x00, 0x00, 0x0b)
+
+/**
+ * A key's name: its name algorithm and the digest of its public area (TPM 2.0 Part 1, "Names"). 34 bytes.
+ *
+ * @param tpmtPublic untrusted
+ * @throws TcgError where it cannot be decoded; `NAME_ALGORITHM` where its names are not made with SHA-256
+ */
+export function nameOf(tpmtPublic: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { nameAlgorithm } = decodePublic(tpmtPublic)
+  if (nameAlgorithm !== 'sha256') throw new TcgError('NAME_ALGORITHM', `expected SHA-256, found ${nameAlgorithm}`)
+  return concat(SHA256_ID, sha256(tpmtPublic))
+}
+
+/**
+ * The qualified name of a primary key in the endorsement hierarchy (TPM 2.0 Part 1, "Qualified Name"). 34 bytes.
+ *
+ * @param tpmtPublic untrusted
+ * @throws TcgError as `nameOf`
+ */
+export function primaryQualifiedName(tpmtPublic: Uint8Array): Uint8Array<ArrayBuffer> {
+  return concat(SHA256_ID, sha256(concat(TPM_RH_ENDORSEMENT, nameOf(tpmtPublic))))
+}

@@ -1,0 +1,161 @@
+import type { Reader } from '../core/reader.ts'
+import { HASHES, hashNameOf, TPM_ALG, type HashName } from './algorithm.ts'
+import { decodeWhole } from './decode.ts'
+import { TcgError } from './error.ts'
+
+/** A decoded TPMT_PUBLIC. Untrusted until something vouches for it. */
+export type TpmPublic = EccPublic | RsaPublic
+
+/** An ECC key: for ECDSA signatures, or for storage. */
+export interface EccPublic extends PublicArea {
+  readonly type: 'ecc'
+  readonly curve: Curve
+  /** As long as the curve's field. Whether the point lies on the curve was not checked. */
+  readonly x: Uint8Array
+  readonly y: Uint8Array
+}
+
+/** An RSA-2048 key for storage, with the exponent 65537. */
+export interface RsaPublic extends PublicArea {
+  readonly type: 'rsa'
+  /** 256 bytes, its highest bit set. */
+  readonly modulus: Uint8Array
+}
+
+export interface PublicArea {
+  readonly nameAlgorithm: HashName
+  /** TPMA_OBJECT, bits of `OBJECT_ATTRIBUTES`. */
+  readonly attributes: number
+  /** Empty, or as long as nameAlgorithm's digest. */
+  readonly authPolicy: Uint8Array
+  /** Bits of the AES key, in CFB mode, that guards what is stored under the key; 0 where it is no storage key. */
+  readonly aesBits: 0 | 128 | 256
+  /** ECDSA's hash; undefined where the key is not bound to a scheme. */
+  readonly ecdsaHash: HashName | undefined
+}
+
+export type Curve = 'P-256' | 'P-384'
+
+/** Bits of TPMA_OBJECT (TPM 2.0 Part 2, 8.3). */
+export const OBJECT_ATTRIBUTES = {
+  fixedTPM: 1 << 1,
+  stClear: 1 << 2,
+  fixedParent: 1 << 4,
+  sensitiveDataOrigin: 1 << 5,
+  userWithAuth: 1 << 6,
+  adminWithPolicy: 1 << 7,
+  firmwareLimited: 1 << 8,
+  svnLimited: 1 << 9,
+  noDA: 1 << 10,
+  encryptedDuplication: 1 << 11,
+  restricted: 1 << 16,
+  decrypt: 1 << 17,
+  sign: 1 << 18,
+  x509sign: 1 << 19,
+} as const
+
+const KNOWN_ATTRIBUTES = Object.values(OBJECT_ATTRIBUTES).reduce<number>((all, bit) => all | bit, 0)
+const CURVES: Readonly<Record<number, { readonly curve: Curve; readonly length: number }>> = {
+  0x0003: { curve: 'P-256', length: 32 },
+  0x0004: { curve: 'P-384', length: 48 },
+}
+const RSA_BITS = 2048
+
+/**
+ * Decodes a TPMT_PUBLIC, strictly (TPM 2.0 Part 2, 12.2.4): ECC keys on P-256 and P-384, RSA-2048 storage keys. There is one
+ * encoding of a key: coordinates have the field's length, and RSA's usual exponent is written as 0.
+ *
+ * @param tpmtPublic untrusted; without the length that a TPM2B_PUBLIC has in front
+ * @throws TcgError `MALFORMED`, `DIGEST_LENGTH`, `NAME_ALGORITHM`, `KEY_UNSUPPORTED`
+ */
+export function decodePublic(tpmtPublic: Uint8Array): TpmPublic {
+  return decodeWhole('TPMT_PUBLIC', tpmtPublic, (reader) => {
+    const type = reader.u16()
+    const nameAlgorithm = readNameAlgorithm(reader)
+    const attributes = readAttributes(reader)
+    const authPolicy = readAuthPolicy(reader, nameAlgorithm)
+    const aesBits = readSymmetric(reader)
+    const ecdsaHash = readScheme(reader)
+    const area = { nameAlgorithm, attributes, authPolicy, aesBits, ecdsaHash }
+    if (type === TPM_ALG.ECC) return { type: 'ecc', ...area, ...readEcc(reader) }
+    if (type === TPM_ALG.RSA && ecdsaHash === undefined) return { type: 'rsa', ...area, ...readRsa(reader) }
+    throw unsupported('an ECC or RSA storage key', type)
+  })
+}
+
+function readNameAlgorithm(reader: Reader): HashName {
+  const algorithm = reader.u16()
+  const name = hashNameOf(algorithm)
+  if (name === undefined) {
+    throw new TcgError('NAME_ALGORITHM', `expected SHA-256 or SHA-384, found 0x${algorithm.toString(16)}`)
+  }
+  return name
+}
+
+function readAttributes(reader: Reader): number {
+  const attributes = reader.u32()
+  const reserved = (attributes & ~KNOWN_ATTRIBUTES) >>> 0
+  if (reserved !== 0) throw new TcgError('MALFORMED', `reserved attribute bits are set: 0x${reserved.toString(16)}`)
+  return attributes
+}
+
+function readAuthPolicy(reader: Reader, nameAlgorithm: HashName): Uint8Array {
+  const { length } = HASHES[nameAlgorithm]
+  const authPolicy = reader.sized16(length)
+  if (authPolicy.length !== 0 && authPolicy.length !== length) {
+    throw new TcgError('DIGEST_LENGTH', `expected a policy of 0 or ${length} bytes, found ${authPolicy.length}`)
+  }
+  return authPolicy
+}
+
+function readSymmetric(reader: Reader): 0 | 128 | 256 {
+  const algorithm = reader.u16()
+  if (algorithm === TPM_ALG.NULL) return 0
+  if (algorithm !== TPM_ALG.AES) throw unsupported('AES', algorithm)
+  const bits = reader.u16()
+  if (bits !== 128 && bits !== 256) throw unsupported('AES-128 or AES-256', bits)
+  const mode = reader.u16()
+  if (mode !== TPM_ALG.CFB) throw unsupported('AES in CFB mode', mode)
+  return bits
+}
+
+function readScheme(reader: Reader): HashName | undefined {
+  const scheme = reader.u16()
+  if (scheme === TPM_ALG.NULL) return undefined
+  if (scheme !== TPM_ALG.ECDSA) throw unsupported('ECDSA', scheme)
+  const algorithm = reader.u16()
+  const hash = hashNameOf(algorithm)
+  if (hash === undefined) throw unsupported('ECDSA with SHA-256 or SHA-384', algorithm)
+  return hash
+}
+
+function readEcc(reader: Reader): Pick<EccPublic, 'curve' | 'x' | 'y'> {
+  const id = reader.u16()
+  const known = CURVES[id]
+  if (known === undefined) throw unsupported('P-256 or P-384', id)
+  const kdf = reader.u16()
+  if (kdf !== TPM_ALG.NULL) throw unsupported('no key derivation', kdf)
+  return { curve: known.curve, x: readExactly(reader, known.length), y: readExactly(reader, known.length) }
+}
+
+function readRsa(reader: Reader): Pick<RsaPublic, 'modulus'> {
+  const bits = reader.u16()
+  if (bits !== RSA_BITS) throw unsupported(`RSA-${RSA_BITS}`, bits)
+  const exponent = reader.u32()
+  if (exponent !== 0) throw unsupported('the exponent 65537, written as 0', exponent)
+  const modulus = readExactly(reader, RSA_BITS / 8)
+  if ((modulus[0] ?? 0) < 0x80) throw new TcgError('MALFORMED', `expected a modulus of ${RSA_BITS} bits, found fewer`)
+  return { modulus }
+}
+
+function readExactly(reader: Reader, length: number): Uint8Array {
+  const value = reader.sized16(length)
+  if (value.length !== length) {
+    throw new TcgError('MALFORMED', `expected a key part of ${length} bytes, found ${value.length}`)
+  }
+  return value
+}
+
+function unsupported(expected: string, found: number): TcgError {
+  return new TcgError('KEY_UNSUPPORTED', `expected ${expected}, found 0x${found.toString(16)}`)
+}
