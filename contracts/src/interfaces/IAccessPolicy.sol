@@ -21,6 +21,7 @@ interface IAccessPolicy {
     error GrantExists(bytes32 grantId);
     error GrantUnknown(bytes32 grantId);
     error GrantIsRevoked(bytes32 grantId);
+    error GrantIsExpired(bytes32 grantId);
     error GrantEmpty();
     error DelegationTooDeep(uint8 depth);
     error DelegationWidens(bytes32 parent);
@@ -30,17 +31,21 @@ interface IAccessPolicy {
     function registerData(bytes32 salt) external returns (bytes32 dataId);
 
     /// @notice Grants, or delegates where `grant.parent` is not 0. Only the data's owner, or the parent's grantee.
-    function grant(Grant calldata g) external returns (bytes32 grantId);
+    function grant(Grant calldata g) external returns (bytes32 id);
 
     /// @notice The same by the grantor's EIP-712 signature; anybody may submit it.
-    function grantBySignature(Grant calldata g, address grantor, bytes calldata signature) external returns (bytes32 grantId);
+    function grantBySignature(
+        Grant calldata g,
+        address grantor,
+        bytes calldata signature
+    ) external returns (bytes32 id);
 
     /// @notice Revokes a grant and with it all that hangs below. The grantor, or the data's owner.
-    function revoke(bytes32 grantId) external;
+    function revoke(bytes32 id) external;
 
     /// @notice Counts one use along the whole chain of delegation. Only the AuditLog.
     /// @return within False, and nothing is counted, where a limit was reached already.
-    function consume(bytes32 grantId) external returns (bool within);
+    function consume(bytes32 id) external returns (bool within);
 
     /// @notice 0 when the access is allowed, otherwise the first reason that refuses it (docs/formats.md).
     function checkAccess(AccessRequest calldata request) external view returns (uint16 reason);

@@ -54,6 +54,9 @@ interface IHostRegistry {
 
     function isRegistrar(address account) external view returns (bool);
 
+    /// @notice The host's status at the end of block `asOf`; None before it was registered.
+    function statusAt(bytes32 hostId, uint64 asOf) external view returns (HostStatus);
+
     /// @notice Whether the host counted as active at the end of block `asOf`.
     function wasActive(bytes32 hostId, uint64 asOf) external view returns (bool);
 }

@@ -52,7 +52,7 @@ interface IVmmRegistry {
 
     function isAuthorised(bytes32 vmmHash) external view returns (bool);
 
-    /// @notice Whether the VMM was authorised at the end of block `asOf`, in its present epoch.
+    /// @notice Whether the VMM was authorised at the end of block `asOf`, in whatever epoch it was in then.
     function wasAuthorised(bytes32 vmmHash, uint64 asOf) external view returns (bool);
 
     function isApprover(address account) external view returns (bool);

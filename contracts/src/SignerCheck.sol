@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+
+/// @title Whether an account signed a digest: a key by ECDSA, a contract by ERC-1271.
+/// @dev OpenZeppelin's SignatureChecker needs the opcode MCOPY, which the oldest supported chains lack.
+library SignerCheck {
+    function isSignedBy(address account, bytes32 digest, bytes calldata signature) internal view returns (bool) {
+        if (account.code.length == 0) {
+            (address signer, ECDSA.RecoverError fault, ) = ECDSA.tryRecover(digest, signature);
+            return fault == ECDSA.RecoverError.NoError && signer == account;
+        }
+        (bool answered, bytes memory answer) = account.staticcall(
+            abi.encodeCall(IERC1271.isValidSignature, (digest, signature))
+        );
+        return answered && answer.length >= 32 && bytes32(answer) == bytes32(IERC1271.isValidSignature.selector);
+    }
+}

@@ -1,0 +1,91 @@
+// Compiles the contracts with solcjs into build/contracts/NAME.json: { contractName, abi, bytecode, deployedBytecode }.
+//
+//   node scripts/compile-contracts.mjs
+//
+// Does nothing, without loading the compiler, where neither sources nor settings nor versions changed since the last time.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const sourceRoot = 'contracts/src'
+const output = join(root, 'build/contracts')
+const contracts = ['HostRegistry', 'VmmRegistry', 'AccessPolicy', 'AuditLog']
+
+// paris is the newest level that every supported chain runs; foundry.toml repeats these for the tests.
+const settings = {
+  evmVersion: 'paris',
+  viaIR: true,
+  optimizer: { enabled: true, runs: 1_000_000 },
+  metadata: { bytecodeHash: 'none' },
+  outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
+}
+const maxDeployedBytes = 24_576 // EIP-170
+
+const sources = Object.fromEntries(
+  readdirSync(join(root, sourceRoot), { recursive: true })
+    .filter((name) => name.endsWith('.sol'))
+    .sort()
+    .map((name) => [`${sourceRoot}/${name}`, { content: readFileSync(join(root, sourceRoot, name), 'utf8') }]),
+)
+const versions = ['solc', '@openzeppelin/contracts'].map(
+  (name) => JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version,
+)
+const fingerprint = createHash('sha256')
+  .update(JSON.stringify([contracts, settings, versions, sources]))
+  .digest('hex')
+const fingerprintFile = join(output, 'fingerprint')
+
+const isCurrent =
+  contracts.every((name) => existsSync(join(output, `${name}.json`))) &&
+  existsSync(fingerprintFile) &&
+  readFileSync(fingerprintFile, 'utf8') === fingerprint
+if (isCurrent) console.log('contracts: unchanged')
+else compile()
+
+function compile() {
+  const solc = createRequire(import.meta.url)('solc')
+  const input = { language: 'Solidity', sources, settings }
+  const result = JSON.parse(solc.compile(JSON.stringify(input), { import: readImport }))
+
+  const faults = (result.errors ?? []).filter(
+    ({ severity, sourceLocation }) => severity === 'error' || (sourceLocation?.file.startsWith(sourceRoot) ?? true),
+  )
+  for (const { formattedMessage } of faults) console.error(formattedMessage)
+  if (faults.length > 0) fail(`${faults.length} errors and warnings`)
+
+  mkdirSync(output, { recursive: true })
+  for (const contractName of contracts) {
+    const { abi, evm } = result.contracts[`${sourceRoot}/${contractName}.sol`][contractName]
+    const deployedBytes = evm.deployedBytecode.object.length / 2
+    if (deployedBytes > maxDeployedBytes)
+      fail(`${contractName} has ${deployedBytes} bytes, at most ${maxDeployedBytes} can be deployed`)
+    const artifact = {
+      contractName,
+      abi,
+      bytecode: `0x${evm.bytecode.object}`,
+      deployedBytecode: `0x${evm.deployedBytecode.object}`,
+    }
+    write(join(output, `${contractName}.json`), `${JSON.stringify(artifact, null, 2)}\n`)
+  }
+  write(fingerprintFile, fingerprint)
+  console.log(`contracts: compiled ${contracts.join(', ')} with solc ${solc.version()}`)
+}
+
+function readImport(path) {
+  if (!path.startsWith('@openzeppelin/contracts/')) return { error: `${path} is not a source of this project` }
+  return { contents: readFileSync(join(root, 'node_modules', path), 'utf8') }
+}
+
+// Others may be reading: a file is either the old one or the new one.
+function write(path, text) {
+  writeFileSync(`${path}.${process.pid}`, text)
+  renameSync(`${path}.${process.pid}`, path)
+}
+
+function fail(message) {
+  console.error(`contracts: ${message}`)
+  process.exit(1)
+}
