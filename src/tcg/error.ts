@@ -10,6 +10,7 @@ import { CodedError } from '../core/error.ts'
  * - `KEY_UNSUPPORTED`: a public area whose kind of key is not in the list
  * - `NAME_ALGORITHM`: a name that is not made with SHA-256
  * - `AK_TYPE`, `AK_SCHEME`, `AK_ATTRIBUTES`: a key that must not be believed as an attestation key
+ * - `EK_TEMPLATE`: a key that is no EK of the TCG's profile
  * - `EVENT_KIND`, `EVENT_DIGEST`, `EVENT_ORDER`, `EVENT_INVALID`: what is wrong with an event of a canonical event log
  * - `LOG_TOO_LARGE`: an event log beyond its bounds
  */
@@ -27,6 +28,7 @@ export type TcgErrorCode =
   | 'AK_TYPE'
   | 'AK_SCHEME'
   | 'AK_ATTRIBUTES'
+  | 'EK_TEMPLATE'
   | 'EVENT_KIND'
   | 'EVENT_DIGEST'
   | 'EVENT_ORDER'

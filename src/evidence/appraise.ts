@@ -1,0 +1,109 @@
+import { equal, toHex, type Hex } from '../core/bytes.ts'
+import { replay, type LoggedEvent } from '../tcg/event-log.ts'
+import type { PcrSelection } from '../tcg/pcr-selection.ts'
+import type { VerifiedQuote } from './quote.ts'
+import { pcrDigest } from './vmm-hash.ts'
+
+/** A verified quote, and what it is held against. */
+export interface Appraisal {
+  readonly quote: VerifiedQuote
+  /** The measurements that are authorised. None means that none is: denied. */
+  readonly authorised: ReadonlySet<Hex>
+  /** The VMM's decoded log. Untrusted: believed only where it replays to the quoted PCR. */
+  readonly log: readonly LoggedEvent[]
+  /** The PCR into which the VMM was measured. */
+  readonly pcr: number
+  /** The value that each other quoted PCR must have, 32 bytes. */
+  readonly references?: ReadonlyMap<number, Uint8Array>
+}
+
+/** One thing that was checked. */
+export interface Claim {
+  /** `vmm-authorised`, `pcr-selection`, `event-log`, `pcr-N` for each quoted PCR, `pcr-digest`. */
+  readonly claim: string
+  readonly expected: string
+  readonly found: string
+  /** `not covered`: nothing was given to check it against, which is no better than a failure. */
+  readonly result: 'pass' | 'fail' | 'not covered'
+}
+
+/** What appraisal says (RFC 9334, "attestation result"). */
+export interface AttestationResult {
+  /** Every claim passed. */
+  readonly ok: boolean
+  readonly claims: readonly Claim[]
+}
+
+const FIRMWARE_PCRS = 8
+/** The PCRs that software may reset at will: debugging and applications (PC Client Platform TPM Profile 1.05, 4.6.2). */
+const RESETTABLE_PCRS: readonly number[] = [16, 23]
+
+/**
+ * Appraises a quote: its measurement is authorised, and a log or a reference value explains every PCR in it.
+ *
+ * Only one selection, of the SHA-256 bank, can pass. A mismatch is a failed claim, not an error.
+ */
+export function appraise(appraisal: Appraisal): AttestationResult {
+  const { quote, log, pcr } = appraisal
+  const selected = quote.selections.flatMap((selection) => selection.pcrs)
+  const values = explainedValues(appraisal)
+  const claims = [
+    appraiseVmm(appraisal),
+    appraiseSelection(quote.selections, pcr),
+    appraiseLog(log, pcr),
+    ...selected.map((quoted) => appraisePcr(quoted, values.get(quoted))),
+    appraiseDigest(quote, values),
+  ]
+  return { ok: claims.every(({ result }) => result === 'pass'), claims }
+}
+
+function explainedValues({ log, pcr, references = new Map() }: Appraisal): ReadonlyMap<number, Uint8Array> {
+  const values = new Map<number, Uint8Array>(references)
+  return values.set(pcr, replay(log, pcr))
+}
+
+function appraiseVmm({ quote, authorised }: Appraisal): Claim {
+  const expected = authorised.size === 0 ? 'an authorised measurement; there is none' : [...authorised].join(' or ')
+  return claim('vmm-authorised', expected, quote.vmmHash, authorised.has(quote.vmmHash))
+}
+
+function appraiseSelection(selections: readonly PcrSelection[], pcr: number): Claim {
+  const expected = `sha256 with PCR ${pcr}, without ${RESETTABLE_PCRS.join(' and ')}`
+  const found = selections.map(({ bank, pcrs }) => `${bank}:${pcrs.join(',')}`).join('+')
+  const [only, ...others] = selections
+  const fits =
+    only?.bank === 'sha256' && only.pcrs.includes(pcr) && !only.pcrs.some((one) => RESETTABLE_PCRS.includes(one))
+  return claim('pcr-selection', expected, found, fits && others.length === 0)
+}
+
+function appraiseLog(log: readonly LoggedEvent[], pcr: number): Claim {
+  const kinds = log.filter((record) => record.pcr === pcr).map(({ event }) => event.kind)
+  const components = kinds.filter((kind) => kind === 'component').length
+  const found = `${kinds[0] ?? 'no event'} first, ${components} components`
+  return claim('event-log', 'a profile first, then its components', found, kinds[0] === 'profile' && components > 0)
+}
+
+function appraisePcr(pcr: number, value: Uint8Array | undefined): Claim {
+  const name = `pcr-${pcr}`
+  if (value === undefined) {
+    return { claim: name, expected: 'a log or a reference value', found: 'none', result: 'not covered' }
+  }
+  // A firmware PCR that was never extended says that the firmware did not measure, so that nothing measured after it counts.
+  const measured = pcr >= FIRMWARE_PCRS || value.some((byte) => byte !== 0)
+  return claim(name, 'a log or a reference value, not zero for firmware', toHex(value), measured)
+}
+
+function appraiseDigest(quote: VerifiedQuote, values: ReadonlyMap<number, Uint8Array>): Claim {
+  const found = toHex(quote.pcrDigest)
+  const [only] = quote.selections
+  const comparable = only?.pcrs.every((pcr) => values.get(pcr)?.length === 32)
+  if (only?.bank !== 'sha256' || quote.selections.length !== 1 || comparable !== true) {
+    return { claim: 'pcr-digest', expected: 'a value for each quoted PCR', found, result: 'not covered' }
+  }
+  const expected = pcrDigest(only, values)
+  return claim('pcr-digest', toHex(expected), found, equal(expected, quote.pcrDigest))
+}
+
+function claim(name: string, expected: string, found: string, passed: boolean): Claim {
+  return { claim: name, expected, found, result: passed ? 'pass' : 'fail' }
+}
