@@ -1,0 +1,132 @@
+import { equal } from '../core/bytes.ts'
+import { eventDigest, replay, type VmmEvent } from '../tcg/event-log.ts'
+import type { PcrSelection } from '../tcg/pcr-selection.ts'
+import { VmmError } from './error.ts'
+import { withLock } from './lock.ts'
+import { appendEvents, putAside, readVmmLog, type VmmLog } from './log-file.ts'
+import { checkProfile, type VmmProfile } from './profile.ts'
+import { scan, type Scan } from './scan.ts'
+
+/** What measuring needs of a TPM. Both may fail; after a failed extend it is not known whether the PCR was extended. */
+export interface MeasuringTpm {
+  readPcrs(selection: PcrSelection): Promise<ReadonlyMap<number, Uint8Array>>
+  /** SHA-256 bank. */
+  extendPcr(pcr: number, digest: Uint8Array): Promise<void>
+}
+
+/** A measurement that the log explains. */
+export interface Measured {
+  /** The whole log of this boot. */
+  readonly log: VmmLog
+  readonly events: readonly VmmEvent[]
+  /** The measured PCR, 32 bytes: the log's replay. */
+  readonly pcrValue: Uint8Array
+  /** How many events were extended now; the last ones of the log. */
+  readonly extended: number
+}
+
+/**
+ * Measures: after a reset of the TPM everything, later what changed since it was last logged, which may be nothing.
+ *
+ * Each event is on disk before the PCR is extended with it, and what a crash in between left is extended first. The log of
+ * an earlier boot is kept as `LOG.1`.
+ *
+ * @throws VmmError; the TPM's own error
+ */
+export async function measure(tpm: MeasuringTpm, profile: VmmProfile, logPath: string): Promise<Measured> {
+  checkProfile(profile)
+  const scans = await Promise.all(profile.components.map((component) => scan(component)))
+  return withLock(logPath, () => bringUpToDate(tpm, profile, logPath, scans, 'may be first'))
+}
+
+/**
+ * Makes log and PCR say what the scans found. The caller holds the log's lock.
+ *
+ * @param when `not first`: a PCR that is zero is refused, as the TPM was then reset behind a running system
+ */
+export async function bringUpToDate(
+  tpm: MeasuringTpm,
+  profile: VmmProfile,
+  logPath: string,
+  scans: readonly Scan[],
+  when: 'may be first' | 'not first',
+): Promise<Measured> {
+  const before = await settle(tpm, profile, logPath, when)
+  const events = before.log.records.length === 0 ? firstEvents(profile, scans) : changes(before.log, scans)
+  const log = events.length === 0 ? before.log : await appendEvents(logPath, before.log, profile.pcr, events)
+  for (const event of events) await tpm.extendPcr(profile.pcr, eventDigest(event))
+  const pcrValue = replay(log.records, profile.pcr)
+  if (events.length > 0 && !equal(await readPcr(tpm, profile), pcrValue)) throw mismatch(profile, logPath)
+  return { log, events: log.records.map(({ event }) => event), pcrValue, extended: events.length + before.extended }
+}
+
+/** The log of this boot, all of it extended. */
+async function settle(
+  tpm: MeasuringTpm,
+  profile: VmmProfile,
+  logPath: string,
+  when: 'may be first' | 'not first',
+): Promise<{ log: VmmLog; extended: number }> {
+  const { pcr } = profile
+  const value = await readPcr(tpm, profile)
+  const reset = value.every((byte) => byte === 0)
+  if (reset && when === 'not first') {
+    throw new VmmError('LOG_MISMATCH', `PCR ${pcr} was reset while this was running: measure again`)
+  }
+  const log = await earlierBoot(reset, logPath)
+  if (reset) return { log, extended: 0 }
+  const { records } = log
+  // All but the first attempt look for the point at which a crash stopped the extending.
+  let done = records.length
+  while (done > 0 && !equal(replay(records.slice(0, done), pcr), value)) done--
+  const [first] = records
+  if (done === 0 || first === undefined) throw mismatch(profile, logPath)
+  if (first.event.kind !== 'profile' || first.event.name !== profile.name || records.some((r) => r.pcr !== pcr)) {
+    throw new VmmError('LOG_MISMATCH', `${logPath} is not a log of the profile ${profile.name} in PCR ${pcr}`)
+  }
+  for (const { digest } of records.slice(done)) await tpm.extendPcr(pcr, digest)
+  return { log, extended: records.length - done }
+}
+
+/** The log, emptied where the PCR was reset since it was written: it may then be unreadable as well. */
+async function earlierBoot(reset: boolean, logPath: string): Promise<VmmLog> {
+  if (!reset) return readVmmLog(logPath)
+  await putAside(logPath)
+  return readVmmLog(logPath)
+}
+
+function firstEvents(profile: VmmProfile, scans: readonly Scan[]): readonly VmmEvent[] {
+  const events: VmmEvent[] = [{ kind: 'profile', name: profile.name }]
+  for (const { component, digests, problem } of scans) {
+    if (problem !== undefined) throw problem
+    if (digests.size === 0) {
+      throw new VmmError('COMPONENT_MISSING', `${component.name}: expected something to measure at ${component.path}`)
+    }
+    for (const [name, sha256] of digests) events.push({ kind: 'component', name, sha256 })
+  }
+  return events
+}
+
+/** What is not as it was last logged. */
+function changes(log: VmmLog, scans: readonly Scan[]): readonly VmmEvent[] {
+  const logged = new Map<string, Uint8Array | undefined>()
+  for (const { event } of log.records) if (event.kind !== 'profile') logged.set(event.name, event.sha256)
+  const found = new Map(scans.flatMap(({ digests }) => [...digests]))
+  const events: VmmEvent[] = []
+  for (const [name, sha256] of found) {
+    const last = logged.get(name)
+    if (last === undefined || !equal(last, sha256)) events.push({ kind: 'changed', name, sha256 })
+  }
+  for (const [name, last] of logged) if (last !== undefined && !found.has(name)) events.push({ kind: 'changed', name })
+  return events
+}
+
+async function readPcr(tpm: MeasuringTpm, { pcr }: VmmProfile): Promise<Uint8Array> {
+  const value = (await tpm.readPcrs({ bank: 'sha256', pcrs: [pcr] })).get(pcr)
+  if (value?.length !== 32) throw new VmmError('LOG_MISMATCH', `the TPM gives no SHA-256 value for PCR ${pcr}`)
+  return value
+}
+
+function mismatch({ pcr }: VmmProfile, logPath: string): VmmError {
+  return new VmmError('LOG_MISMATCH', `${logPath} does not replay to PCR ${pcr}: reboot and measure again`)
+}

@@ -1,0 +1,161 @@
+import type { VmmEvent } from '../tcg/event-log.ts'
+import { DirectoryWatches } from './directory-watches.ts'
+import { withLock } from './lock.ts'
+import { bringUpToDate, type Measured, type MeasuringTpm } from './measurement.ts'
+import { checkProfile, type VmmProfile } from './profile.ts'
+import { isCurrent, scan, type Scan } from './scan.ts'
+import { watchedNames, type WatchedNames } from './watched-names.ts'
+
+/**
+ * Measures as `measure` does, and from then on extends every change of a component, as soon as it is noticed.
+ *
+ * @param onChanged called once for each event, after the PCR was extended with it; it must not throw
+ * @throws VmmError; the TPM's own error
+ */
+export async function watchVmm(
+  tpm: MeasuringTpm,
+  profile: VmmProfile,
+  logPath: string,
+  onChanged: (event: VmmEvent) => void,
+): Promise<VmmWatch> {
+  checkProfile(profile)
+  const vmmWatch = new VmmWatch(tpm, profile, logPath, onChanged)
+  try {
+    await vmmWatch.start()
+    return vmmWatch
+  } catch (error) {
+    await vmmWatch.close()
+    throw error
+  }
+}
+
+/** A watch over a profile's components. Made by `watchVmm`. */
+export class VmmWatch {
+  readonly #tpm: MeasuringTpm
+  readonly #profile: VmmProfile
+  readonly #logPath: string
+  readonly #onChanged: (event: VmmEvent) => void
+  readonly #watches = new DirectoryWatches((directory, name) => this.#noticed(directory, name))
+  readonly #scans: (Scan | undefined)[]
+  #names: readonly ReadonlyMap<string, WatchedNames>[] = []
+  /** Components to look at again, by index. */
+  readonly #dirty = new Set<number>()
+  #measured: Measured | undefined
+  #failure: unknown
+  #running: Promise<void> | undefined
+  #closed = false
+
+  constructor(tpm: MeasuringTpm, profile: VmmProfile, logPath: string, onChanged: (event: VmmEvent) => void) {
+    this.#tpm = tpm
+    this.#profile = profile
+    this.#logPath = logPath
+    this.#onChanged = onChanged
+    this.#scans = profile.components.map(() => undefined)
+  }
+
+  /** The measurement as it was last brought up to date. */
+  get measured(): Measured {
+    if (this.#measured === undefined) throw new Error('the watch was not started')
+    return this.#measured
+  }
+
+  /**
+   * Why the last change could not be measured. It is tried again at the next event and by `verifyComponents`; until then
+   * the PCR may say less than is known.
+   */
+  get failure(): unknown {
+    return this.#failure
+  }
+
+  /** Only for `watchVmm`. */
+  async start(): Promise<void> {
+    this.#markStale()
+    await this.#run()
+  }
+
+  /**
+   * Makes sure that the PCR says what the files are now, also where no event came: looks at every file's stamp, and reads
+   * and extends only what is not as it was. Call it before an operation; where it throws, the host cannot be trusted.
+   *
+   * @throws VmmError; the TPM's own error
+   */
+  async verifyComponents(): Promise<void> {
+    if (this.#closed) throw new Error('the watch was closed')
+    this.#markStale()
+    if (this.#running !== undefined || this.#dirty.size > 0 || this.#failure !== undefined) await this.#run()
+  }
+
+  /** Stops watching, once what is being measured has been. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#watches.close()
+    await this.#running?.catch(() => undefined)
+  }
+
+  #noticed(directory: string, name: string | null): void {
+    if (this.#closed) return
+    this.#names.forEach((names, i) => {
+      const matter = names.get(directory)
+      if (matter === 'all' || (matter !== undefined && (name === null || matter.has(name)))) this.#dirty.add(i)
+    })
+    // A failure is kept for verifyComponents, which tries again and throws it.
+    if (this.#dirty.size > 0) this.#run().catch(() => undefined)
+  }
+
+  /** Works until nothing is dirty. One run at a time: what is noticed meanwhile, however often, is one more round of it. */
+  #run(): Promise<void> {
+    this.#running ??= this.#work()
+    return this.#running
+  }
+
+  async #work(): Promise<void> {
+    let batch: readonly number[] = []
+    try {
+      do {
+        batch = [...this.#dirty]
+        this.#dirty.clear()
+        await this.#rescan(batch)
+        // In every round, so that a file that never rests cannot put it off.
+        await this.#extend()
+      } while (this.#dirty.size > 0 && !this.#closed)
+      this.#failure = undefined
+    } catch (error) {
+      for (const i of batch) this.#dirty.add(i)
+      this.#failure = error
+      throw error
+    } finally {
+      this.#running = undefined
+    }
+  }
+
+  async #rescan(batch: readonly number[]): Promise<void> {
+    await Promise.all(
+      batch.map(async (i) => {
+        const component = this.#profile.components[i]
+        if (component !== undefined) this.#scans[i] = await scan(component, this.#scans[i])
+      }),
+    )
+    if (this.#closed) return
+    this.#names = this.#scans.map((scanned) => (scanned === undefined ? new Map() : watchedNames(scanned)))
+    const added = this.#watches.follow(this.#names.flatMap((names) => [...names.keys()]))
+    // What happened in a directory between its scan and its watch shows in a second look.
+    if (added) this.#markStale()
+  }
+
+  #markStale(): void {
+    this.#scans.forEach((scanned, i) => {
+      if (scanned === undefined || !isCurrent(scanned)) this.#dirty.add(i)
+    })
+  }
+
+  async #extend(): Promise<void> {
+    const scans = this.#scans.filter((scanned) => scanned !== undefined)
+    const when = this.#measured === undefined ? 'may be first' : 'not first'
+    this.#measured = await withLock(this.#logPath, () =>
+      bringUpToDate(this.#tpm, this.#profile, this.#logPath, scans, when),
+    )
+    if (when === 'may be first') return
+    const { events, extended } = this.#measured
+    for (const event of events.slice(events.length - extended)) this.#onChanged(event)
+  }
+}
