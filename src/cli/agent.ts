@@ -1,0 +1,20 @@
+import { Command } from 'commander'
+import { configOf, withConfig, type PlaceOptions } from './context.ts'
+
+/** `attestry agent`: the daemon. */
+export function agentCommand(): Command {
+  return withConfig(new Command('agent'))
+    .description('run the agent until it is told to end (SIGTERM, Ctrl-C)')
+    .addHelpText('after', '\nExample:\n  attestry agent --config /etc/attestry/agent.toml')
+    .action(serve)
+}
+
+async function serve(options: PlaceOptions): Promise<void> {
+  const config = await configOf(options)
+  const { runAgent } = await import('../agent/agent.ts')
+  const agent = await runAgent(config)
+  const end = Promise.withResolvers<void>()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end.resolve())
+  await end.promise
+  await agent.close()
+}

@@ -1,0 +1,54 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { readInput } from './context.ts'
+import { runScenario } from './demo-scenario.ts'
+import { EXIT } from './exit.ts'
+import { Output } from './output.ts'
+
+interface DemoOptions {
+  readonly file: string
+  readonly dir?: string
+  readonly json: boolean
+}
+
+const readme = fileURLToPath(new URL('../../README.md', import.meta.url))
+
+/** `attestry demo`: the whole chain on a local stack of its own, with refusals and an audit. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('the ten steps on a local stack, refusals, and an audit; starts the stack and stops it')
+    .option('--file <file>', 'the file to encrypt and decrypt', readme)
+    .option('--dir <directory>', 'where the stack lives; kept afterwards (by default a temporary directory)')
+    .option('--json', 'one JSON object on standard output', false)
+    .addHelpText('after', '\nExamples:\n  attestry demo\n  attestry demo --file contract.pdf --dir ./demo')
+    .action(demonstrate)
+}
+
+async function demonstrate(options: DemoOptions): Promise<void> {
+  const output = new Output(options.json)
+  const content = readInput(options.file)
+  const dir = options.dir === undefined ? await mkdtemp(join(tmpdir(), 'attestry-')) : resolve(options.dir)
+  const { stackDown } = await import('../../hil/stack/stack.ts')
+  const interrupted = (signal: NodeJS.Signals) => {
+    void stackDown(dir).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143))
+  }
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  try {
+    const result = await runScenario({ output, dir, name: basename(options.file), content })
+    if (options.json) output.result(result, '')
+    if (!result.ok) process.exitCode = EXIT.refused
+  } catch (error) {
+    process.stderr.write(`attestry: the demonstration stopped; its logs are in ${dir}\n`)
+    await stackDown(dir)
+    throw error
+  } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
+  }
+  const stopped = await stackDown(dir)
+  output.line(`stopped ${stopped.join(', ')}`)
+  if (options.dir === undefined) await rm(dir, { recursive: true, force: true })
+  else output.line(`kept ${dir}`)
+}

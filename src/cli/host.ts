@@ -1,0 +1,78 @@
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import type { Hex } from '../core/bytes.ts'
+import {
+  configOf,
+  signerOf,
+  stackDirectory,
+  usingLedger,
+  withConfig,
+  withLedger,
+  withSigner,
+  type PlaceOptions,
+} from './context.ts'
+import { bytes32 } from './options.ts'
+import { Output } from './output.ts'
+
+/** `attestry host`: hosts and their identities. */
+export function hostCommand(): Command {
+  const enrol = withSigner(withConfig(new Command('enrol')), 'registrar')
+    .description(
+      "enrol this host, with the registrar's key at hand: EK, AK, credential activation, quote, ledger address",
+    )
+    .option('--trust <directory>', 'the trusted TPM vendors’ certificates, PEM (by default the local stack’s)')
+    .addHelpText('after', '\nExample:\n  attestry host enrol --config agent.toml --key registrar.key --trust ./vendors')
+    .action(enrolHere)
+  const show = withLedger(new Command('show'))
+    .description('show what the ledger says about a host')
+    .argument('<hostId>', 'the host', bytes32)
+    .addHelpText('after', '\nExample:\n  attestry host show 0x…')
+    .action(showHost)
+  return new Command('host').description('enrol and show hosts').addCommand(enrol).addCommand(show)
+}
+
+async function enrolHere(options: PlaceOptions & { readonly trust?: string }): Promise<void> {
+  const output = new Output(options.json === true)
+  const config = await configOf(options)
+  const registrar = await signerOf(options)
+  const [{ Tpm }, { Hsm }, { enrolHost }, { readTrustStore }] = await Promise.all([
+    import('../tpm/tpm.ts'),
+    import('../hsm/hsm.ts'),
+    import('../agent/enrol.ts'),
+    import('../auditor/trust-store.ts'),
+  ])
+  const trustAnchors = readTrustStore(resolve(options.trust ?? `${stackDirectory(options)}/trust`))
+  const tpm = new Tpm(config.tpm)
+  const hsm = new Hsm(config.hsm)
+  try {
+    const enrolled = await usingLedger(options, (ledger) =>
+      output.progress('enrolling', () =>
+        enrolHost({ tpm, hsm, ledger, registrar, trustAnchors, selection: config.vmm.selection }),
+      ),
+    )
+    output.result(
+      { ok: true, ...enrolled },
+      `host      ${enrolled.hostId}\naddress   ${enrolled.ledgerAddress}\nassurance ${enrolled.assurance}`,
+    )
+  } finally {
+    await Promise.all([tpm.close(), hsm.close()])
+  }
+}
+
+async function showHost(hostId: Hex, options: PlaceOptions): Promise<void> {
+  const output = new Output(options.json === true)
+  await usingLedger(options, async (ledger) => {
+    const [host, nextSeq, head] = await Promise.all([ledger.host(hostId), ledger.nextSeq(hostId), ledger.head(hostId)])
+    output.result(
+      { ok: true, hostId, ...host, nextSeq, head },
+      [
+        `host       ${hostId}`,
+        `status     ${host.status} since block ${host.since}`,
+        `assurance  ${host.assurance}`,
+        `address    ${host.ledgerAddress}`,
+        `records    ${nextSeq}`,
+        `head       ${head}`,
+      ].join('\n'),
+    )
+  })
+}

@@ -1,0 +1,50 @@
+import { Command } from 'commander'
+import { toHex } from '../core/bytes.ts'
+import { configOf, withConfig, type PlaceOptions } from './context.ts'
+import { Output, table } from './output.ts'
+
+/** `attestry measure`: extend and log the VMM's measurement, before any guest starts. */
+export function measureCommand(): Command {
+  return withConfig(new Command('measure'))
+    .description('extend the PCR with the VMM’s components and log it; does nothing where that is done and still true')
+    .addHelpText('after', '\nExample:\n  attestry measure --config /etc/attestry/agent.toml')
+    .action(measureNow)
+}
+
+async function measureNow(options: PlaceOptions): Promise<void> {
+  const output = new Output(options.json === true)
+  const config = await configOf(options)
+  const [{ Tpm }, { measure }, { profileOf }] = await Promise.all([
+    import('../tpm/tpm.ts'),
+    import('../vmm/measurement.ts'),
+    import('../agent/propose.ts'),
+  ])
+  const tpm = new Tpm(config.tpm)
+  try {
+    const profile = profileOf(config)
+    const measured = await output.progress('measuring', () => measure(tpm, profile, config.vmm.log))
+    const components = measured.events.map(({ kind, name, sha256 }) => ({
+      kind,
+      name,
+      sha256: sha256 === undefined ? null : toHex(sha256),
+    }))
+    output.result(
+      {
+        ok: true,
+        profile: profile.name,
+        pcr: profile.pcr,
+        value: toHex(measured.pcrValue),
+        extended: measured.extended,
+        components,
+      },
+      [
+        table(components.map(({ kind, name, sha256 }) => [kind, name, sha256 ?? ''])),
+        '',
+        `PCR ${profile.pcr}    ${toHex(measured.pcrValue)}`,
+        `extended  ${measured.extended} of ${components.length} events now`,
+      ].join('\n'),
+    )
+  } finally {
+    await tpm.close()
+  }
+}

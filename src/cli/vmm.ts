@@ -1,0 +1,92 @@
+import { Command } from 'commander'
+import type { Hex } from '../core/bytes.ts'
+import { VMM_REGISTRY } from '../ledger/abi.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { DigestSigner } from '../ledger/signer.ts'
+import { configOf, signerOf, usingLedger, withConfig, withLedger, withSigner, type PlaceOptions } from './context.ts'
+import { bytes32 } from './options.ts'
+import { Output, table } from './output.ts'
+
+/** `attestry vmm`: the hypervisors that are authorised. */
+export function vmmCommand(): Command {
+  const propose = withSigner(withConfig(new Command('propose')), 'deployer')
+    .description('on the host: propose the VMM that runs now, proven by a quote; the signer only pays')
+    .addHelpText('after', '\nExample:\n  attestry vmm propose')
+    .action(proposeRunning)
+  const approve = withSigner(withLedger(new Command('approve')))
+    .description('approve a proposed VMM; the k-th approval authorises it')
+    .argument('<vmmHash>', 'the VMM', bytes32)
+    .addHelpText('after', '\nExample:\n  attestry vmm approve 0x… --as approver1')
+    .action(approveProposed)
+  const list = withLedger(new Command('list'))
+    .description('list every VMM that was ever proposed, with its state')
+    .addHelpText('after', '\nExample:\n  attestry vmm list')
+    .action(listVmms)
+  return [propose, approve, list].reduce(
+    (group, command) => group.addCommand(command),
+    new Command('vmm').description('propose and approve hypervisors'),
+  )
+}
+
+async function proposeRunning(options: PlaceOptions): Promise<void> {
+  const output = new Output(options.json === true)
+  const config = await configOf(options)
+  const signer = await signerOf(options)
+  const [{ Tpm }, { proposeVmm }] = await Promise.all([import('../tpm/tpm.ts'), import('../agent/propose.ts')])
+  const tpm = new Tpm(config.tpm)
+  try {
+    const proposal = await usingLedger({ dir: options.dir ?? '.attestry', ...options }, (ledger) =>
+      output.progress('quoting and proposing', () => proposeVmm({ tpm, ledger, config: config.vmm, signer })),
+    )
+    output.result(
+      { ok: true, ...proposal },
+      `vmm    ${proposal.vmmHash}\nepoch  ${proposal.epoch}\nnext   approvers: attestry vmm approve ${proposal.vmmHash} --as NAME`,
+    )
+  } finally {
+    await tpm.close()
+  }
+}
+
+async function approveProposed(vmmHash: Hex, options: PlaceOptions): Promise<void> {
+  const output = new Output(options.json === true)
+  const signer = await signerOf(options)
+  await usingLedger(options, async (ledger) => {
+    const { status, approvals } = await output.progress('approving', () => approveVmm(ledger, vmmHash, signer))
+    output.result(
+      { ok: true, vmmHash, status, approvals },
+      `${vmmHash} is ${status} with ${approvals} approval${approvals === 1 ? '' : 's'}`,
+    )
+  })
+}
+
+/** Enters one approver's approval, for the VMM's present epoch. */
+export async function approveVmm(
+  ledger: Ledger,
+  vmmHash: Hex,
+  approver: DigestSigner,
+): Promise<{ status: string; approvals: number }> {
+  const { epoch } = await ledger.vmm(vmmHash)
+  const data = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch]) as Hex
+  await ledger.submit(approver, { to: 'vmmRegistry', data })
+  const { status, approvals } = await ledger.vmm(vmmHash)
+  return { status, approvals }
+}
+
+async function listVmms(options: PlaceOptions): Promise<void> {
+  const output = new Output(options.json === true)
+  await usingLedger(options, async (ledger) => {
+    const { number } = await ledger.latestBlock()
+    const events = await ledger.logs('vmmRegistry', ledger.deployment.block, number)
+    const hashes = new Set(events.flatMap((event) => (event.name === 'VmmProposed' ? [event.args.vmmHash] : [])))
+    const vmms = await Promise.all([...hashes].map(async (vmmHash) => ({ vmmHash, ...(await ledger.vmm(vmmHash)) })))
+    output.result(
+      { ok: true, vmms },
+      vmms.length === 0
+        ? 'no VMM was proposed yet'
+        : table([
+            ['vmm', 'state', 'epoch', 'approvals'],
+            ...vmms.map(({ vmmHash, status, epoch, approvals }) => [vmmHash, status, String(epoch), String(approvals)]),
+          ]),
+    )
+  })
+}
