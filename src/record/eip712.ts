@@ -50,11 +50,11 @@ export function typesOf(type: StructType): Record<string, TypedDataField[]> {
 /**
  * The address whose key signed a digest.
  *
- * @param signature untrusted: 65 bytes r ‖ s ‖ v
+ * @param signature untrusted: 65 bytes r ‖ s ‖ v, v 27 or 28 as the contracts want it
  * @returns undefined where the signature is malformed, has a high s, or recovers to nothing
  */
 export function signerOf(digest: Hex, signature: string): Hex | undefined {
-  if (!/^0x[0-9a-fA-F]{130}$/.test(signature)) return undefined
+  if (!/^0x[0-9a-fA-F]{128}1[bcBC]$/.test(signature)) return undefined
   try {
     return recoverAddress(digest, signature).toLowerCase() as Hex
   } catch {
