@@ -9,8 +9,8 @@ import { startProcess, untilReady, type StackProcess } from './process.ts'
 const MAX_SOCKET_PATH_BYTES = 107
 
 /**
- * Manufactures a software TPM below `dir`: an RSA-2048 endorsement key with a certificate from a certification authority
- * of its own (`ca/`), and the SHA-256 bank. Runs as any user. A TPM that is there already is kept as it is.
+ * Manufactures a software TPM below `dir`: an RSA-2048 endorsement key with a certificate from a certification
+ * authority of its own (`ca/`), and the SHA-256 bank. Runs as any user. A TPM that is there already is kept as it is.
  *
  * @throws Error when swtpm_setup is missing or fails; the message names its log
  */
@@ -46,16 +46,16 @@ export async function manufactureSwtpm(dir: string): Promise<void> {
  * Starts the software TPM manufactured in `dir`, powered up and past TPM2_Startup, and waits until it answers.
  *
  * @returns its process, and the TCTI configuration that reaches it
- * @throws Error when the socket's path is too long, or swtpm ends at once (for example because another one runs on this state)
+ * @throws Error when the socket's path is too long, or swtpm ends at once (for example because another one runs on
+ *   this state)
  */
 export async function startSwtpm(dir: string): Promise<{ process: StackProcess; tcti: string }> {
   const socket = join(dir, 'swtpm.sock')
   const control = `${socket}.ctrl`
   const bytes = Buffer.byteLength(control)
   if (bytes > MAX_SOCKET_PATH_BYTES) {
-    throw new Error(
-      `a Unix socket's path has at most ${MAX_SOCKET_PATH_BYTES} bytes, ${control} has ${bytes}: use a shorter directory`,
-    )
+    const limit = `a Unix socket's path has at most ${MAX_SOCKET_PATH_BYTES} bytes`
+    throw new Error(`${limit}, ${control} has ${bytes}: use a shorter directory`)
   }
   for (const path of [socket, control]) await rm(path, { force: true })
   const process = await startProcess('swtpm', dir, 'swtpm', [

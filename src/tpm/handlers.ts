@@ -1,0 +1,51 @@
+import type { Handlers } from '../device/serve.ts'
+import { akName, withAk } from './attestation-key.ts'
+import type { TpmCalls, TpmChildConfig } from './calls.ts'
+import { readClock } from './clock.ts'
+import type { TpmConnection } from './commands.ts'
+import { activateCredential } from './credential.ts'
+import { readEkCertificate, withEk } from './endorsement-key.ts'
+import { asTpmError } from './error.ts'
+import { flushLeftovers } from './leftovers.ts'
+import { incrementCounter, readCounter } from './nv-counter.ts'
+import { extendPcr, readPcrs } from './pcr.ts'
+import { quote } from './quote.ts'
+
+/**
+ * The TPM device's calls. The connection is opened by the first call, and after any error by the next one: so a TPM
+ * that was not there, or went away, is used as soon as it is back.
+ *
+ * @param connect opens a connection to the TPM
+ */
+export function tpmHandlers(connect: () => TpmConnection, config: TpmChildConfig): Handlers<TpmCalls> {
+  const { akHandle, nvIndex } = config
+  let connection: TpmConnection | undefined
+
+  const open = (): TpmConnection => {
+    connection = connect()
+    flushLeftovers(connection)
+    return connection
+  }
+  const using = <T>(work: (connection: TpmConnection) => T): T => {
+    try {
+      return work(connection ?? open())
+    } catch (error) {
+      connection?.close()
+      connection = undefined
+      throw asTpmError(error)
+    }
+  }
+
+  return {
+    endorsementKey: () =>
+      using((tpm) => ({ public: withEk(tpm, (ek) => ek.public), certificate: readEkCertificate(tpm) })),
+    attestationKey: () => using((tpm) => withAk(tpm, akHandle, (ak) => ({ public: ak.public, name: akName(ak) }))),
+    activateCredential: (challenge) => using((tpm) => activateCredential(tpm, akHandle, challenge)),
+    readPcrs: (selection) => using((tpm) => readPcrs(tpm, selection)),
+    extendPcr: ({ pcr, digest }) => using((tpm) => extendPcr(tpm, pcr, digest)),
+    quote: ({ selection, qualifyingData }) => using((tpm) => quote(tpm, akHandle, selection, qualifyingData)),
+    readClock: () => using(readClock),
+    readCounter: () => using((tpm) => readCounter(tpm, nvIndex)),
+    incrementCounter: () => using((tpm) => incrementCounter(tpm, nvIndex)),
+  }
+}

@@ -1,0 +1,21 @@
+import { loadTss } from '../../native/tss-library.ts'
+import { Tss } from '../../native/tss.ts'
+import { serveDevice } from '../device/serve.ts'
+import type { TpmCalls, TpmChildConfig } from './calls.ts'
+import { asTpmError } from './error.ts'
+import { tpmHandlers } from './handlers.ts'
+
+/** The TPM's device process. */
+serveDevice<TpmCalls>((config) => {
+  const { tcti } = config as TpmChildConfig
+  const library = load()
+  return tpmHandlers(() => new Tss(library, tcti), config as TpmChildConfig)
+})
+
+function load(): ReturnType<typeof loadTss> {
+  try {
+    return loadTss()
+  } catch (error) {
+    throw asTpmError(error)
+  }
+}

@@ -1,0 +1,144 @@
+import { Device, type DeviceState } from '../device/device.ts'
+import { HASHES } from '../tcg/algorithm.ts'
+import type { TpmClock } from '../tcg/attest.ts'
+import { PCR_COUNT, requirePcrSelection, type PcrSelection } from '../tcg/pcr-selection.ts'
+import type { TpmCalls, TpmChildConfig } from './calls.ts'
+import type { CredentialChallenge } from './credential.ts'
+import { reviveTpmError, TpmError } from './error.ts'
+import type { TpmQuote } from './quote.ts'
+
+/** Which TPM, and what of it. */
+export interface TpmConfig {
+  /** `device:/dev/tpmrm0`, `swtpm:path=SOCKET` and the like: a configuration for tpm2-tss's tctildr. */
+  readonly tcti: string
+  /** How long one call may take. */
+  readonly deadlineMs?: number
+  /** Persistent handle of the AK. */
+  readonly akHandle?: number
+  /** NV index of the counter. */
+  readonly nvIndex?: number
+}
+
+/**
+ * In the range for persistent primary keys of the endorsement hierarchy (TCG Registry of Reserved TPM 2.0 Handles 1.1,
+ * 2.3.1).
+ */
+const DEFAULT_AK_HANDLE = 0x81018f00
+/** In the range that an owner defines. */
+const DEFAULT_NV_INDEX = 0x01800a77
+/** A hardware TPM needs up to a second for making a key, and more for its first self-test. */
+const DEFAULT_DEADLINE_MS = 10_000
+const MAX_QUALIFYING_DATA = 64
+
+/**
+ * A TPM 2.0, driven by a process of its own. Calls run one at a time, in the order in which they were made.
+ *
+ * Each call may throw TpmError, or DeviceError where the process gave no answer; the next call then starts it anew.
+ */
+export class Tpm {
+  readonly #device: Device<TpmCalls>
+
+  constructor(config: TpmConfig) {
+    const { tcti, deadlineMs = DEFAULT_DEADLINE_MS } = config
+    const { akHandle = DEFAULT_AK_HANDLE, nvIndex = DEFAULT_NV_INDEX } = config
+    this.#device = new Device<TpmCalls>({
+      name: 'tpm',
+      module: new URL('tpm-child.ts', import.meta.url),
+      config: { tcti, akHandle, nvIndex } satisfies TpmChildConfig,
+      deadlineMs,
+      revive: reviveTpmError,
+      isFinal: (error) => error instanceof TpmError && FINAL.has(error.code),
+    })
+  }
+
+  get state(): DeviceState {
+    return this.#device.state
+  }
+
+  /** The number of the device process that runs now. */
+  get pid(): number | undefined {
+    return this.#device.pid
+  }
+
+  /**
+   * The RSA-2048 EK (TPMT_PUBLIC) and the certificate (DER) that its manufacturer wrote into the TPM. Whether they
+   * belong together was not checked.
+   */
+  endorsementKey(): Promise<{ public: Uint8Array; certificate: Uint8Array }> {
+    return this.#device.call('endorsementKey', undefined)
+  }
+
+  /** The AK (TPMT_PUBLIC) and its name (34 bytes): found at its persistent handle, or made there. */
+  attestationKey(): Promise<{ public: Uint8Array; name: Uint8Array }> {
+    return this.#device.call('attestationKey', undefined)
+  }
+
+  /** Decrypts the secret of a challenge from `makeCredential`. @throws TpmError `CREDENTIAL_REFUSED` */
+  activateCredential(challenge: CredentialChallenge): Promise<Uint8Array> {
+    return this.#device.call('activateCredential', challenge)
+  }
+
+  /** Reads PCRs, all of one moment. @throws TpmError `PCR_NOT_ALLOCATED`, `PCRS_MOVING` */
+  async readPcrs(selection: PcrSelection): Promise<ReadonlyMap<number, Uint8Array>> {
+    return this.#device.call('readPcrs', requirePcrSelection(selection))
+  }
+
+  /**
+   * Extends a PCR of the SHA-256 bank. After a DeviceError it is not known whether it was extended: read it.
+   *
+   * @param digest 32 bytes
+   */
+  async extendPcr(pcr: number, digest: Uint8Array): Promise<void> {
+    if (!Number.isInteger(pcr) || pcr < 0 || pcr >= PCR_COUNT) {
+      throw new RangeError(`expected a PCR from 0 to ${PCR_COUNT - 1}, found ${pcr}`)
+    }
+    if (digest.length !== HASHES.sha256.length) {
+      throw new RangeError(`expected a digest of ${HASHES.sha256.length} bytes, found ${digest.length}`)
+    }
+    await this.#device.call('extendPcr', { pcr, digest })
+  }
+
+  /**
+   * Lets the AK sign the selected PCRs. Where they move meanwhile the quote is of the moment at which the TPM made it:
+   * the caller decides whether it will do.
+   *
+   * @param qualifyingData at most 64 bytes, the quote's extraData
+   */
+  async quote(selection: PcrSelection, qualifyingData: Uint8Array): Promise<TpmQuote> {
+    if (qualifyingData.length > MAX_QUALIFYING_DATA) {
+      throw new RangeError(
+        `expected at most ${MAX_QUALIFYING_DATA} bytes of qualifying data, found ${qualifyingData.length}`,
+      )
+    }
+    return this.#device.call('quote', { selection: requirePcrSelection(selection), qualifyingData })
+  }
+
+  /**
+   * Reads the clock and the counts of resets and restarts. Nothing signs it: what is to be proven comes from a quote.
+   */
+  readClock(): Promise<TpmClock> {
+    return this.#device.call('readClock', undefined)
+  }
+
+  /** The NV counter: 0n before the first increment. @throws TpmError `NV_UNSUITABLE` */
+  readCounter(): Promise<bigint> {
+    return this.#device.call('readCounter', undefined)
+  }
+
+  /**
+   * Adds one to the NV counter and returns its new value. After a DeviceError it is not known whether it was
+   * incremented; doing it again is harmless, since it may skip values.
+   *
+   * @throws TpmError `NV_UNSUITABLE`
+   */
+  incrementCounter(): Promise<bigint> {
+    return this.#device.call('incrementCounter', undefined)
+  }
+
+  /** Lets the call that is running finish, refuses those that wait, and ends the process. */
+  close(): Promise<void> {
+    return this.#device.close()
+  }
+}
+
+const FINAL: ReadonlySet<string> = new Set(['LIBRARY_MISSING', 'LIBRARY_VERSION'])
