@@ -1,0 +1,231 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '../core/error.ts'
+import { DeviceError } from './error.ts'
+import { DeviceProcess } from './process.ts'
+import type { DeviceCalls, FromDevice } from './protocol.ts'
+
+/** How a device is driven. */
+export interface DeviceOptions {
+  /** For messages: `hsm`, `tpm`. */
+  readonly name: string
+  /** The child's entry file, which calls `serveDevice`. */
+  readonly module: URL
+  /** Given to the child's `open`: cloneable, without secrets. */
+  readonly config: unknown
+  /** Read anew at each start and wiped after it was handed over, through a descriptor of its own. */
+  readonly secret?: () => Promise<Uint8Array>
+  /** What the child's environment has beside PATH, HOME, LANG, LC_ALL, TZ and TSS2_LOG. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** How long a start or a call may take, and how long a call may wait for a device that is not ready. */
+  readonly deadlineMs: number
+  /** Makes the device's own error again from what came through the channel. */
+  readonly revive: (code: string, message: string, detail: unknown) => Error
+  /** Whether an error stands for good: the process is ended, never started again, and each later call gets this error. */
+  readonly isFinal?: (error: Error) => boolean
+  /** Whether after an error of a call the process is of no more use, and the next call needs a fresh one. */
+  readonly needsRestart?: (error: Error) => boolean
+}
+
+/** `idle`: not started, or ended and free to start again. The others say it themselves. */
+export type DeviceState = 'idle' | 'starting' | 'ready' | 'backing-off' | 'stopped'
+
+interface Call {
+  readonly name: string
+  readonly params: unknown
+  readonly deadlineMs: number
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+  timer: NodeJS.Timeout | undefined
+}
+
+const FIRST_BACK_OFF_MS = 100
+const MAX_BACK_OFF_MS = 5000
+
+/**
+ * A device behind a process of its own, started by the first call that needs it.
+ *
+ * Calls run one at a time, in the order in which they came. Each has a deadline that starts when the device takes it; past
+ * it the process is killed, and the next call starts another one, with back-off. While the device is not ready a
+ * call waits for at most its deadline. A call is never made twice: where it failed with DEADLINE or DIED, whether to make it again is
+ * the caller's decision.
+ */
+export class Device<Calls extends DeviceCalls<Calls>> {
+  readonly #options: DeviceOptions
+  readonly #waiting: Call[] = []
+  readonly #closing = new AbortController()
+  #process: DeviceProcess | undefined
+  #ready = false
+  #work: Promise<void> | undefined
+  #backOffMs = 0
+  #notBefore = 0
+  #lastFailure: Error | undefined
+  /** Set once the device takes no more calls. */
+  #end: Error | undefined
+
+  constructor(options: DeviceOptions) {
+    this.#options = options
+  }
+
+  get state(): DeviceState {
+    if (this.#end !== undefined) return 'stopped'
+    if (this.#process !== undefined) return this.#ready ? 'ready' : 'starting'
+    return performance.now() < this.#notBefore ? 'backing-off' : 'idle'
+  }
+
+  /** The number of the process that runs now. */
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
+
+  /**
+   * Makes a call, after those made before it.
+   *
+   * @param deadlineMs how long the device may take for it; the device's own deadline where it is left out
+   * @throws DeviceError, and what `revive` makes of the device's own errors
+   */
+  call<Name extends keyof Calls & string>(
+    name: Name,
+    params: Parameters<Calls[Name]>[0],
+    deadlineMs = this.#options.deadlineMs,
+  ): Promise<Awaited<ReturnType<Calls[Name]>>> {
+    if (this.#end !== undefined) return Promise.reject(this.#end)
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    const call: Call = { name, params, deadlineMs, resolve, reject, timer: undefined }
+    this.#waiting.push(call)
+    if (!this.#ready) this.#limitWaiting(call)
+    this.#work ??= this.#run()
+    return promise as Promise<Awaited<ReturnType<Calls[Name]>>>
+  }
+
+  /** Lets the call that is running finish, refuses those that wait, and returns when the process is gone. */
+  async close(): Promise<void> {
+    this.#stop(new DeviceError('STOPPED', `${this.#options.name}: the device was closed`))
+    if (!this.#ready) this.#process?.kill()
+    await this.#work
+    await this.#process?.leave()
+    this.#process = undefined
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const process = this.#ready ? this.#process : await this.#start()
+      const call = process === undefined ? undefined : this.#waiting.shift()
+      if (process !== undefined && call !== undefined) await this.#make(call, process)
+    }
+    // Here and not in a `finally`: between the end of the loop and that, a call could come and find nobody to make it.
+    this.#work = undefined
+  }
+
+  async #make(call: Call, process: DeviceProcess): Promise<void> {
+    const late = () =>
+      new DeviceError('DEADLINE', `${this.#options.name}: ${call.name} took over ${call.deadlineMs} ms`)
+    try {
+      const answer = process.ask({ kind: 'call', name: call.name, params: call.params })
+      call.resolve(this.#valueOf(await within(answer, call.deadlineMs, late)))
+      this.#backOffMs = 0
+    } catch (thrown) {
+      const error = asError(thrown)
+      if (this.#isFinal(error)) this.#stop(error)
+      const lost = error instanceof DeviceError || this.#isFinal(error) || this.#options.needsRestart?.(error) === true
+      if (lost) this.#lose(process, error)
+      call.reject(error)
+      if (lost) await process.exited
+    }
+  }
+
+  /** Waits out the back-off and starts a process. What the device itself says against it goes to all who wait. */
+  async #start(): Promise<DeviceProcess | undefined> {
+    const { name, module, environment, config, secret, deadlineMs } = this.#options
+    const waitMs = this.#notBefore - performance.now()
+    if (waitMs > 0) await sleep(waitMs, undefined, { signal: this.#closing.signal }).catch(() => undefined)
+    if (this.#waiting.length === 0) return undefined
+
+    const process = new DeviceProcess(name, module, environment ?? {})
+    this.#process = process
+    const late = () => new DeviceError('DEADLINE', `${name}: the start took over ${deadlineMs} ms`)
+    const none = () => Promise.resolve(new Uint8Array())
+    try {
+      this.#valueOf(await within(process.open(config, secret ?? none), deadlineMs, late))
+    } catch (thrown) {
+      const error = asError(thrown)
+      if (this.#isFinal(error)) this.#stop(error)
+      this.#lose(process, error)
+      if (!(error instanceof DeviceError)) this.#refuseWaiting(error)
+      await process.exited
+      return undefined
+    }
+    if (this.#end !== undefined) return undefined
+    this.#ready = true
+    for (const call of this.#waiting) {
+      clearTimeout(call.timer)
+      call.timer = undefined
+    }
+    void process.exited.then(() => {
+      // Died between two calls; within a call, #make sees it.
+      if (this.#process === process && this.#end === undefined) this.#forget(undefined)
+    })
+    return process
+  }
+
+  #lose(process: DeviceProcess, error: Error): void {
+    if (this.#process === process) this.#forget(error)
+    process.kill()
+  }
+
+  #forget(error: Error | undefined): void {
+    this.#process = undefined
+    this.#ready = false
+    this.#lastFailure = error
+    this.#backOffMs = Math.min(Math.max(2 * this.#backOffMs, FIRST_BACK_OFF_MS), MAX_BACK_OFF_MS)
+    this.#notBefore = performance.now() + this.#backOffMs
+    for (const call of this.#waiting) this.#limitWaiting(call)
+  }
+
+  #limitWaiting(call: Call): void {
+    call.timer ??= setTimeout(() => {
+      const index = this.#waiting.indexOf(call)
+      if (index < 0) return
+      this.#waiting.splice(index, 1)
+      const why = this.#lastFailure === undefined ? '' : `: ${messageOf(this.#lastFailure)}`
+      const text = `${this.#options.name}: not ready for ${call.name} within ${call.deadlineMs} ms${why}`
+      call.reject(new DeviceError('UNAVAILABLE', text, { cause: this.#lastFailure }))
+    }, call.deadlineMs)
+  }
+
+  #valueOf(answer: FromDevice): unknown {
+    if (answer.kind === 'error') throw this.#options.revive(answer.code, answer.message, answer.detail)
+    return answer.kind === 'result' ? answer.value : undefined
+  }
+
+  #isFinal(error: Error): boolean {
+    return this.#options.isFinal?.(error) === true
+  }
+
+  #stop(error: Error): void {
+    this.#end ??= error
+    this.#closing.abort()
+    this.#refuseWaiting(this.#end)
+  }
+
+  #refuseWaiting(error: Error): void {
+    for (const call of this.#waiting.splice(0)) {
+      clearTimeout(call.timer)
+      call.reject(error)
+    }
+  }
+}
+
+async function within<T>(promise: Promise<T>, deadlineMs: number, late: () => Error): Promise<T> {
+  const { promise: expired, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(late()), deadlineMs)
+  try {
+    return await Promise.race([promise, expired])
+  } finally {
+    clearTimeout(timer)
+    promise.catch(() => undefined)
+  }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown), { cause: thrown })
+}

@@ -1,0 +1,144 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { DeviceError } from './error.ts'
+import { type FromDevice, MAX_SECRET_BYTES, SECRET_FD, type ToDevice } from './protocol.ts'
+
+/** What of the parent's environment a device process gets to see. */
+const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TSS2_LOG']
+const MAX_DIAGNOSTIC_CHARACTERS = 2000
+const LEAVE_MS = 2000
+
+/**
+ * One run of a device process, from its start to its end. It has at most one message on its way.
+ *
+ * Standard error is kept, bounded, only until the child's code is loaded: a secret has not been given by then. What comes later
+ * is dropped.
+ */
+export class DeviceProcess {
+  readonly exited: Promise<void>
+  readonly #name: string
+  readonly #child: ChildProcess
+  #pending: PromiseWithResolvers<FromDevice> | undefined
+  #unread: FromDevice | undefined
+  #loaded = false
+  #diagnostic = ''
+  #death: DeviceError | undefined
+
+  constructor(name: string, module: URL, environment: Readonly<Record<string, string>>) {
+    this.#name = name
+    this.#child = spawn(process.execPath, [fileURLToPath(module)], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
+      serialization: 'advanced',
+      env: { ...inherited(), ...environment },
+    })
+    this.#child.on('message', (message) => this.#received(message as FromDevice))
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      if (!this.#loaded) this.#diagnostic = (this.#diagnostic + text).slice(-MAX_DIAGNOSTIC_CHARACTERS)
+    })
+    this.#secretStream.on('error', () => undefined)
+    this.exited = new Promise((resolve) => {
+      const ended = (how: string, cause?: Error) => {
+        const why = this.#diagnostic === '' ? '' : `:\n${this.#diagnostic.trim()}`
+        this.#died(new DeviceError('DIED', `${name}: the device process ${how}${why}`, { cause }))
+        this.#secretStream.destroy()
+        resolve()
+      }
+      this.#child.once('error', (cause) => {
+        if (this.#child.pid === undefined) ended('could not be started', cause)
+      })
+      this.#child.once('exit', (status, signal) => {
+        const how = signal === null ? `ended with status ${status ?? 'unknown'}` : `was ended by ${signal}`
+        // Not the child's 'close' event: it never comes after a disconnect from this side.
+        if (this.#loaded || this.#child.stderr?.closed !== false) ended(how)
+        else this.#child.stderr.once('close', () => ended(how))
+      })
+    })
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** Waits for the child's code, gives it the secret and lets it open its device. The secret is wiped. */
+  async open(config: unknown, secret: () => Promise<Uint8Array>): Promise<FromDevice> {
+    await this.#next()
+    this.#loaded = true
+    this.#diagnostic = ''
+    await this.#give(await secret())
+    return this.ask({ kind: 'open', config })
+  }
+
+  /** @throws DeviceError DIED; or the error of a message that cannot be cloned, which leaves the process as it was */
+  ask(message: ToDevice): Promise<FromDevice> {
+    const answer = this.#next()
+    try {
+      this.#child.send(message, (error) => {
+        if (error) this.#died(new DeviceError('DIED', `${this.#name}: the device process is gone`, { cause: error }))
+      })
+    } catch (error) {
+      this.#pending?.reject(error)
+      this.#pending = undefined
+    }
+    return answer
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  /** Lets the process end by itself, and kills it where it does not. */
+  async leave(): Promise<void> {
+    const timer = setTimeout(() => this.kill(), LEAVE_MS)
+    if (this.#child.connected) this.#child.disconnect()
+    await this.exited
+    clearTimeout(timer)
+  }
+
+  get #secretStream(): Writable {
+    return this.#child.stdio[SECRET_FD] as Writable
+  }
+
+  async #give(secret: Uint8Array): Promise<void> {
+    try {
+      if (secret.length > MAX_SECRET_BYTES) throw new RangeError(`the secret is longer than ${MAX_SECRET_BYTES} bytes`)
+      await new Promise<void>((resolve) => {
+        this.#secretStream.once('close', resolve)
+        this.#secretStream.end(secret, resolve)
+      })
+    } finally {
+      secret.fill(0)
+      this.#secretStream.destroy()
+    }
+  }
+
+  #next(): Promise<FromDevice> {
+    const pending = Promise.withResolvers<FromDevice>()
+    if (this.#death !== undefined) {
+      pending.reject(this.#death)
+    } else if (this.#unread !== undefined) {
+      pending.resolve(this.#unread)
+      this.#unread = undefined
+    } else {
+      this.#pending = pending
+    }
+    return pending.promise
+  }
+
+  #received(message: FromDevice): void {
+    if (this.#pending === undefined) this.#unread = message
+    this.#pending?.resolve(message)
+    this.#pending = undefined
+  }
+
+  #died(error: DeviceError): void {
+    this.#death ??= error
+    this.#pending?.reject(this.#death)
+    this.#pending = undefined
+  }
+}
+
+function inherited(): Record<string, string> {
+  const entries = INHERITED.map((name) => [name, process.env[name]] as const)
+  return Object.fromEntries(entries.filter((entry): entry is readonly [string, string] => entry[1] !== undefined))
+}
