@@ -4,7 +4,7 @@ import { INTERFACES } from './abi.ts'
 import { named } from './abi-value.ts'
 import { CONTRACT_NAMES, type ContractName, type Deployment } from './deployment.ts'
 import { LedgerError } from './error.ts'
-import type { LedgerEvent } from './ledger-event.ts'
+import type { LedgerEvent } from './event.ts'
 import type { Rpc } from './rpc.ts'
 import { answerArray, answerLog, invalid, type RawLog } from './rpc-answer.ts'
 
