@@ -1,0 +1,145 @@
+import { equal, fromHex, type Hex } from '../core/bytes.ts'
+import { vmmHash } from '../evidence/vmm-hash.ts'
+import { Hsm } from '../hsm/hsm.ts'
+import { readDeployment } from '../ledger/deployment.ts'
+import { Ledger } from '../ledger/ledger.ts'
+import { sha256 } from '../record/hash.ts'
+import { primaryQualifiedName } from '../tcg/name.ts'
+import { Tpm } from '../tpm/tpm.ts'
+import { watchVmm } from '../vmm/watch.ts'
+import { Api } from './api.ts'
+import { Batcher } from './batcher.ts'
+import type { AgentConfig } from './config.ts'
+import { checkCounter } from './counter.ts'
+import { Engine, recordInterrupted } from './engine.ts'
+import { AgentError, type JournalError } from './error.ts'
+import { Gate } from './gate.ts'
+import { Journal } from './journal.ts'
+import { jsonLog, type Log } from './log.ts'
+import { profileOf } from './propose.ts'
+import { ReceiptSigner } from './receipt-signer.ts'
+import { readinessOf, statusOf, type StatusParts } from './status.ts'
+
+/** A running agent. */
+export interface Agent {
+  readonly hostId: Hex
+  readonly ledgerAddress: Hex
+  /** Resolves where journal and ledger contradict each other: nothing is committed any more, and the agent should end. */
+  readonly failed: Promise<JournalError>
+  /** Lets operations that are under way end, and stops everything that was started. */
+  close(): Promise<void>
+}
+
+/** How long operations that are under way at the end may wait for the ledger. */
+const CLOSE_GRACE_MS = 5000
+
+/**
+ * Starts the agent: checks ledger, host, devices and journal against each other, measures the VMM, and serves the API.
+ *
+ * A VMM that is not authorised does not keep it from starting: operations are denied then, and their denial is on record.
+ *
+ * @throws AgentError, JournalError; what ledger, TPM, HSM and VMM throw. Nothing is left running then.
+ */
+export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promise<Agent> {
+  await using started = new AsyncDisposableStack()
+  const { tpm: tpmConfig, hsm: hsmConfig, vmm, api } = config
+  const deployment = await readDeployment(config.ledger.deployment)
+  const ledger = await Ledger.connect(config.ledger.rpc, deployment, config.ledger.timeoutMs)
+  started.defer(() => ledger.close())
+  const tpm = new Tpm(tpmConfig)
+  started.defer(() => tpm.close())
+  const hsm = new Hsm(hsmConfig)
+  started.defer(() => hsm.close())
+  const { hostId, ledgerAddress } = await identify(tpm, hsm, ledger)
+
+  const { address: auditLog } = deployment.contracts.auditLog
+  const journal = Journal.open(config.state, { hostId, chainId: deployment.chainId, auditLog })
+  started.defer(() => journal.close())
+  const profile = profileOf(config)
+  const watch = await watchVmm(tpm, profile, vmm.log, ({ kind, name }) => log('warn', 'vmm.changed', { kind, name }))
+  started.defer(() => watch.close())
+  const measure = async () => {
+    await watch.verifyComponents()
+    return vmmHash(vmm.selection, await tpm.readPcrs(vmm.selection))
+  }
+
+  const signDigest = (digest: Uint8Array) => hsm.signDigest(digest)
+  const signer = { address: ledgerAddress, signDigest }
+  const batcher = new Batcher({ hostId, selection: vmm.selection, tpm, ledger, signer, journal }, log)
+  await checkCounter(journal, tpm)
+  await batcher.reconcile()
+  const interrupted = recordInterrupted(journal, now())
+  batcher.start()
+  started.defer(() => batcher.close())
+
+  const domain = ledger.domain('auditLog')
+  const receipts = new ReceiptSigner({ signDigest, domain, includeWithinBlocks: config.ledger.includeWithinBlocks })
+  const { maxInputBytes, release, releaseTimeoutMs } = api
+  const { stalenessS } = config.ledger
+  const parts = { measure, hsm, ledger, journal, receipts, batcher, log, stalenessS, releaseTimeoutMs, now }
+  const engine = new Engine({ hostId, domain, maxInputBytes }, parts)
+
+  const gate = new Gate(api.socket, (socket, peer) => server.accept(socket, peer), log)
+  const status: StatusParts = {
+    ...{ hostId, ledgerAddress, profile, release, measure, tpm, hsm, ledger, journal, batcher },
+    gate,
+  }
+  const server = new Api({
+    ...{ engine, maxInputBytes, release, log },
+    status: () => statusOf(status),
+    readiness: () => readinessOf(status),
+    allowedUids: new Set([0, process.getuid?.() ?? 0, ...api.allowedUids]),
+  })
+  started.defer(() => server.close())
+  started.defer(() => drain(engine, batcher))
+  started.defer(() => gate.close())
+  await gate.open()
+
+  log('info', 'agent.started', { hostId, ledgerAddress, vmmHash: await measure(), interrupted, pid: process.pid })
+  const running = started.move()
+  return {
+    hostId,
+    ledgerAddress,
+    failed: batcher.failed,
+    close: async () => {
+      await running.disposeAsync()
+      log('info', 'agent.stopped')
+    },
+  }
+}
+
+/** Finds out which host this is, and that the ledger knows it with these very keys. @throws AgentError */
+async function identify(tpm: Tpm, hsm: Hsm, ledger: Ledger): Promise<{ hostId: Hex; ledgerAddress: Hex }> {
+  const ek = await tpm.endorsementKey()
+  const ak = await tpm.attestationKey()
+  const { address: ledgerAddress } = await hsm.ledgerKey()
+  const hostId = sha256(ek.public)
+  const host = await ledger.host(hostId)
+  if (host.status === 'None') {
+    throw new AgentError('HOST_NOT_ENROLLED', `the ledger does not know the host ${hostId}: enrol it first`)
+  }
+  // The qualified name's digest covers the whole public area, so it is the one thing to compare.
+  if (!equal(fromHex(host.akQualifiedName, 32), primaryQualifiedName(ak.public).subarray(2))) {
+    throw new AgentError('HOST_AK_MISMATCH', `the host ${hostId} is enrolled with another attestation key`)
+  }
+  if (host.ledgerAddress.toLowerCase() !== ledgerAddress) {
+    throw new AgentError(
+      'HOST_ADDRESS_MISMATCH',
+      `the host ${hostId} is enrolled with the ledger address ${host.ledgerAddress}, the HSM has ${ledgerAddress}`,
+    )
+  }
+  return { hostId, ledgerAddress }
+}
+
+/** Waits for operations under way; past the grace nobody waits for the ledger any more. */
+async function drain(engine: Engine, batcher: Batcher): Promise<void> {
+  const timer = setTimeout(() => batcher.giveUpWaiting(), CLOSE_GRACE_MS)
+  await engine.close()
+  clearTimeout(timer)
+}
+
+function now(): bigint {
+  return BigInt(Math.floor(Date.now() / 1000))
+}
+
+const stderrLog = jsonLog((line) => process.stderr.write(line))
