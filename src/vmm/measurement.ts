@@ -40,6 +40,25 @@ export async function measure(tpm: MeasuringTpm, profile: VmmProfile, logPath: s
 }
 
 /**
+ * Reads PCRs together with the log that explains the measured one, of one moment.
+ *
+ * @throws VmmError `LOG_MISMATCH`, `LOG_INVALID`, `LOG_BUSY`; the TPM's own error
+ */
+export async function readMeasurement(
+  tpm: Pick<MeasuringTpm, 'readPcrs'>,
+  { pcr, selection }: Pick<VmmProfile, 'pcr' | 'selection'>,
+  logPath: string,
+): Promise<{ values: ReadonlyMap<number, Uint8Array>; log: VmmLog }> {
+  return withLock(logPath, async () => {
+    const log = await readVmmLog(logPath)
+    const values = await tpm.readPcrs(selection)
+    const value = values.get(pcr)
+    if (log.records.length > 0 && value !== undefined && equal(replay(log.records, pcr), value)) return { values, log }
+    throw new VmmError('LOG_MISMATCH', `${logPath} does not replay to PCR ${pcr}: measure first (attestry measure)`)
+  })
+}
+
+/**
  * Makes log and PCR say what the scans found. The caller holds the log's lock.
  *
  * @param when `not first`: a PCR that is zero is refused, as the TPM was then reset behind a running system

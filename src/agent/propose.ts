@@ -1,0 +1,83 @@
+import type { Hex } from '../core/bytes.ts'
+import { vmmHash } from '../evidence/vmm-hash.ts'
+import { VMM_REGISTRY } from '../ledger/abi.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { DigestSigner } from '../ledger/signer.ts'
+import { sha256 } from '../record/hash.ts'
+import type { Tpm } from '../tpm/tpm.ts'
+import { readMeasurement } from '../vmm/measurement.ts'
+import { ciProfile, type VmmProfile } from '../vmm/profile.ts'
+import { anchoredQuote } from './anchored-quote.ts'
+import type { AgentConfig } from './config.ts'
+import { EnrolError } from './enrol-error.ts'
+
+/** How often a VMM is measured again that changes while it is proposed. */
+const ATTEMPTS = 3
+
+/** A VMM that the ledger knows, as proposed or already authorised. */
+export interface Proposal {
+  readonly hostId: Hex
+  readonly vmmHash: Hex
+  /** What approvals must name. */
+  readonly epoch: number
+  readonly status: string
+  /** SHA-256 of the event log that explains it. */
+  readonly manifestHash: Hex
+  /** Whether it was proposed now. */
+  readonly proposed: boolean
+}
+
+/** The profile that a configuration names. @throws VmmError */
+export function profileOf({ hsm, vmm }: Pick<AgentConfig, 'hsm' | 'vmm'>): VmmProfile {
+  return ciProfile({
+    pkcs11Module: hsm.module,
+    vmmDirectory: vmm.directory,
+    selection: vmm.selection,
+    pcr: vmm.pcr,
+  })
+}
+
+/**
+ * Proposes the VMM that this host runs, with a quote. Where it is proposed or authorised already, nothing is submitted.
+ *
+ * @param signer only pays: what is believed is the quote
+ * @throws VmmError `LOG_MISMATCH` when the event log does not explain the PCR; EnrolError `HOST_NOT_ACTIVE`, `PCR_MOVED`;
+ * EvidenceError, TpmError, LedgerError
+ */
+export async function proposeVmm(options: {
+  readonly tpm: Pick<Tpm, 'endorsementKey' | 'attestationKey' | 'readPcrs' | 'quote'>
+  readonly ledger: Ledger
+  readonly config: Pick<AgentConfig['vmm'], 'pcr' | 'selection' | 'log'>
+  readonly signer: DigestSigner
+}): Promise<Proposal> {
+  const { tpm, ledger, config, signer } = options
+  const hostId = sha256((await tpm.endorsementKey()).public)
+  const host = await ledger.host(hostId)
+  if (host.status !== 'Active') {
+    throw new EnrolError('HOST_NOT_ACTIVE', `expected an active host, ${hostId} has the status ${host.status}`)
+  }
+  const { public: akPublic } = await tpm.attestationKey()
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const { values, log } = await readMeasurement(tpm, config, config.log)
+    const [measured, manifestHash] = [vmmHash(config.selection, values), sha256(log.bytes)]
+    const found = await ledger.vmm(measured)
+    if (found.status === 'Proposed' || found.status === 'Authorised') {
+      const { epoch, status } = found
+      return { hostId, vmmHash: measured, epoch, status, manifestHash: found.manifestHash, proposed: false }
+    }
+    const { quote, verified, anchorBlock } = await anchoredQuote(tpm, ledger, {
+      purpose: 'vmm',
+      contract: 'vmmRegistry',
+      hostId,
+      payloadHash: manifestHash,
+      selection: config.selection,
+      akPublic,
+    })
+    if (verified.vmmHash !== measured) continue
+    const data = VMM_REGISTRY.encodeFunctionData('propose', [hostId, manifestHash, anchorBlock, quote]) as Hex
+    await ledger.submit(signer, { to: 'vmmRegistry', data })
+    const { epoch, status } = await ledger.vmm(measured)
+    return { hostId, vmmHash: measured, epoch, status, manifestHash, proposed: true }
+  }
+  throw new EnrolError('PCR_MOVED', `the PCRs moved while they were quoted, ${ATTEMPTS} times`)
+}
