@@ -179,6 +179,12 @@ export class Ledger {
     return answerBytes(await orReverted(to, request), `answer of ${to}`)
   }
 
+  /** An account's code, `0x` where it is no contract. */
+  async code(address: Hex, block?: bigint): Promise<Hex> {
+    const tag = block === undefined ? 'latest' : quantity(block)
+    return answerBytes(await this.#rpc.request('eth_getCode', [address, tag]), `code of ${address}`)
+  }
+
   /** One contract's events in order, both ends included. */
   async logs(contract: ContractName, fromBlock: bigint, toBlock: bigint): Promise<readonly LedgerEvent[]> {
     return readEvents(this.#rpc, this.deployment, contract, fromBlock, toBlock)
