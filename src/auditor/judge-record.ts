@@ -1,0 +1,147 @@
+import type { Hex } from '../core/bytes.ts'
+import { ZERO_HASH } from '../record/hash.ts'
+import { REASONS, reasonOf } from '../record/reason.ts'
+import type { OperationRecord } from '../record/record.ts'
+import { VERDICT_BITS, type Verdict } from '../record/verdict.ts'
+import type { AuditCode } from './audit-code.ts'
+import { checkAccess } from './check-access.ts'
+import type { LedgerHistory } from './state.ts'
+
+/** What a record is judged by, beside itself. */
+export interface RecordSetting {
+  /** The history up to the batch's transaction. */
+  readonly history: LedgerHistory
+  /** How often a grant counts as used before this record. */
+  readonly usesOf: (grantId: Hex) => bigint
+  readonly blockNumber: bigint
+  /** Seconds since the epoch: of the batch's block. */
+  readonly blockTimestamp: bigint
+  /** Of the block at which access was checked; undefined where that does not lie before the batch's. */
+  readonly policyTimestamp: bigint | undefined
+  /** What the batch's quote shows. */
+  readonly provenVmmHash: Hex
+  /** Verdicts that all records of the batch share. */
+  readonly shared: readonly Verdict[]
+  /** How far the record's time may be from that of its policy block. */
+  readonly maxPolicyAgeS: bigint
+}
+
+export interface RecordJudgement {
+  /** The byte that the contract must give it (docs/formats.md, "Verdict bits"). */
+  readonly verdict: number
+  /** Whether it counts as a use of its grant. */
+  readonly isUse: boolean
+  /** What speaks against the host. */
+  readonly findings: readonly { readonly code: AuditCode; readonly detail: string }[]
+}
+
+const TIMESTAMP_TOLERANCE_S = 3600n
+/** The last code with which the policy denies; failures come after it. */
+const LAST_DENIAL = REASONS.GRANT_ASSURANCE
+
+/**
+ * Judges one record twice: as the contract must have, and as an auditor does. A denied record under a VMM that nobody authorised
+ * has the verdict VMM_UNKNOWN and is right behaviour; a done one is not.
+ */
+export function judgeRecord(record: OperationRecord, setting: RecordSetting): RecordJudgement {
+  const { history, usesOf, shared } = setting
+  const isDone = record.status === REASONS.DONE
+  const answer = checkAccess(history, { ...record, asOf: record.policyBlock }, usesOf)
+  const bits: Verdict[] = [...shared, ...stateVerdicts(record, setting)]
+  if (isDone && answer === REASONS.GRANT_EXHAUSTED) bits.push('GRANT_OVERUSED')
+  else if (isDone && answer >= REASONS.DATA_UNKNOWN) bits.push('GRANT_INVALID')
+  return {
+    verdict: bits.reduce((byte, name) => byte | (1 << VERDICT_BITS.indexOf(name)), 0),
+    isUse: isDone && answer === REASONS.DONE && record.grantId !== ZERO_HASH,
+    findings: [
+      ...formFindings(record),
+      ...timeFindings(record, setting),
+      ...accessFindings(record, setting, answer, bits),
+    ],
+  }
+}
+
+function stateVerdicts(record: OperationRecord, setting: RecordSetting): readonly Verdict[] {
+  const { history, blockNumber, blockTimestamp, provenVmmHash } = setting
+  const bits: Verdict[] = []
+  if (!history.vmmAuthorised(record.vmmHash, record.policyBlock)) bits.push('VMM_UNKNOWN')
+  if (record.vmmHash !== provenVmmHash) bits.push('VMM_UNPROVEN')
+  const isFar = distance(record.timestamp, blockTimestamp) > TIMESTAMP_TOLERANCE_S
+  if (isFar || record.policyBlock >= blockNumber) bits.push('TIMESTAMP_FAR')
+  if (history.hostStatus(record.hostId, record.policyBlock) !== 'Active') bits.push('HOST_NOT_ACTIVE')
+  return bits
+}
+
+type RecordFindings = RecordJudgement['findings']
+
+function formFindings({ status, resultHash }: OperationRecord): RecordFindings {
+  if (reasonOf(status) === undefined) return [{ code: 'STATUS_UNKNOWN', detail: `status ${status}` }]
+  if ((status === REASONS.DONE) === (resultHash !== ZERO_HASH)) return []
+  return [{ code: 'RESULT_HASH_WRONG', detail: `status ${nameOf(status)}, resultHash ${resultHash}` }]
+}
+
+function timeFindings(record: OperationRecord, setting: RecordSetting): RecordFindings {
+  const { policyBlock, timestamp, status } = record
+  const { blockNumber, blockTimestamp, policyTimestamp, maxPolicyAgeS } = setting
+  if (policyBlock >= blockNumber || policyTimestamp === undefined) {
+    const detail = `checked at block ${policyBlock.toString()}, committed in block ${blockNumber.toString()}`
+    return [{ code: 'POLICY_BLOCK_FUTURE', detail }]
+  }
+  // What ends without a result may be put on record much later, at the agent's next start; nothing depends on when.
+  if (status > LAST_DENIAL) return []
+  const age = distance(timestamp, policyTimestamp)
+  const late = distance(timestamp, blockTimestamp)
+  const findings: { code: AuditCode; detail: string }[] = []
+  if (age > maxPolicyAgeS) {
+    const detail = `${age.toString()} s between the record and block ${policyBlock.toString()}, at most ${maxPolicyAgeS.toString()}`
+    findings.push({ code: 'POLICY_BLOCK_STALE', detail })
+  }
+  if (late > TIMESTAMP_TOLERANCE_S) {
+    findings.push({ code: 'TIMESTAMP_FAR', detail: `${late.toString()} s between the record and its block` })
+  }
+  return findings
+}
+
+function accessFindings(
+  record: OperationRecord,
+  setting: RecordSetting,
+  answer: number,
+  bits: readonly Verdict[],
+): RecordFindings {
+  const { status, policyBlock, vmmHash } = record
+  const at = `at block ${policyBlock.toString()}`
+  if (status === REASONS.DONE) {
+    const findings: { code: AuditCode; detail: string }[] = []
+    if (bits.includes('HOST_NOT_ACTIVE')) findings.push({ code: 'HOST_NOT_ACTIVE', detail: `not active ${at}` })
+    if (bits.includes('VMM_UNKNOWN')) findings.push({ code: 'VMM_NOT_AUTHORISED', detail: `${vmmHash} ${at}` })
+    if (bits.includes('VMM_UNPROVEN')) {
+      const detail = `done under ${vmmHash}, the quote shows ${setting.provenVmmHash}`
+      findings.push({ code: 'VMM_UNPROVEN', detail })
+    }
+    if (bits.includes('GRANT_OVERUSED')) findings.push({ code: 'GRANT_OVERUSED', detail: `grant ${record.grantId}` })
+    if (bits.includes('GRANT_INVALID')) {
+      findings.push({ code: 'ACCESS_NOT_ALLOWED', detail: `done although ${nameOf(answer)} ${at}` })
+    }
+    return findings
+  }
+  const { history } = setting
+  const earlier = checkAccess(history, { ...record, asOf: policyBlock }, (grantId) =>
+    history.usesAt(grantId, policyBlock),
+  )
+  if (status <= LAST_DENIAL) {
+    // A host counts its own operations that are not committed yet: both counts of uses are a reason to deny.
+    if (status === earlier || status === answer) return []
+    return [{ code: 'DENIAL_UNFOUNDED', detail: `denied for ${nameOf(status)}, ${at} it was ${nameOf(earlier)}` }]
+  }
+  // An interrupted operation's time is that of the agent's next start, so its access cannot be asked for again.
+  if (status === REASONS.INTERRUPTED || reasonOf(status) === undefined || earlier === REASONS.DONE) return []
+  return [{ code: 'ACCESS_NOT_ALLOWED', detail: `begun (${nameOf(status)}) although ${nameOf(earlier)} ${at}` }]
+}
+
+function nameOf(status: number): string {
+  return reasonOf(status) ?? `status ${status}`
+}
+
+function distance(a: bigint, b: bigint): bigint {
+  return a > b ? a - b : b - a
+}

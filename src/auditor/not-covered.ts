@@ -1,0 +1,64 @@
+import type { HostReport } from './audit-report.ts'
+import type { AuditResults } from './summarise.ts'
+
+/** PCRs into which firmware, boot loader and kernel are measured (TCG PC Client Platform Firmware Profile, section 3.3.4). */
+const BOOT_PCRS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+/** What this audit cannot say, in sentences. */
+export function notCovered(
+  { replayed, indirect, outcomes, endorsements }: AuditResults,
+  hosts: readonly HostReport[],
+): readonly string[] {
+  const sentences = [
+    "The ledger's consensus: no block seal was verified. A node that lies in the same way about everything is not found out.",
+  ]
+  const held = new Set(outcomes.map(({ receipt: { record } }) => `${record.hostId}/${record.seq.toString()}`))
+  const records = [...replayed.logs.values()].flatMap((log) => [...log.records.values()])
+  const without = records.filter(({ record }) => !held.has(`${record.hostId}/${record.seq.toString()}`)).length
+  if (without > 0) {
+    sentences.push(
+      `Who asked, for ${without} of ${records.length} records: the requester's signature is in the receipt, not on the ledger.`,
+    )
+  }
+  for (const host of hosts) sentences.push(...aboutHost(host))
+  if (endorsements.size > 0) {
+    sentences.push(
+      'That a host’s EK and AK are in one TPM: the registrar saw the proof (credential activation); the ledger holds none.',
+      'Whether a TPM vendor has revoked a certificate: no revocation list was consulted.',
+    )
+  }
+  if (replayed.history.vmms.size > 0) {
+    sentences.push('What an authorised VMM is made of: the ledger holds the hash of its event log, not the log.')
+  }
+  if (indirect > 0) {
+    sentences.push(
+      `Who is behind ${indirect} acts that were done through another contract: the ledger's word stands for it.`,
+    )
+  }
+  for (const { receipt, outcome } of outcomes) {
+    if (outcome !== 'pending') continue
+    const { record, group } = receipt
+    sentences.push(
+      `Record ${record.seq.toString()} of host ${record.hostId}: not on the ledger yet, promised by block ${group.includeBy.toString()}.`,
+    )
+  }
+  return sentences
+}
+
+function aboutHost({ hostId, assurance, pcrSelections }: HostReport): readonly string[] {
+  const sentences: string[] = []
+  if (assurance === 'Software') {
+    sentences.push(
+      `Host ${hostId}: an emulated TPM proves nothing about hardware; its owner could have made it say anything.`,
+    )
+  }
+  const blind = pcrSelections.filter((selection) => !pcrsOf(selection).some((pcr) => BOOT_PCRS.includes(pcr)))
+  if (blind.length > 0) {
+    sentences.push(`Host ${hostId}: firmware, boot loader and kernel; its quotes cover ${blind.join(' and ')} alone.`)
+  }
+  return sentences
+}
+
+function pcrsOf(selection: string): readonly number[] {
+  return selection.split('+').flatMap((part) => (part.split(':')[1] ?? '').split(',').map(Number))
+}

@@ -1,0 +1,48 @@
+import { fromHex, type Hex } from '../core/bytes.ts'
+import { verifyQuote, type VerifiedQuote } from '../evidence/quote.ts'
+import type { ContractName } from '../ledger/deployment.ts'
+import type { QuoteOnLedger } from '../ledger/event.ts'
+import { qualifyingData, type QuotePurpose } from '../record/binding.ts'
+import type { AuditContext } from './audit-context.ts'
+
+/** A quote on the ledger, and all that it must commit to. */
+export interface LedgerQuote {
+  readonly quote: QuoteOnLedger
+  /** The host's AK, TPMT_PUBLIC. */
+  readonly akPublic: Hex
+  readonly purpose: QuotePurpose
+  readonly contract: ContractName
+  readonly hostId: Hex
+  readonly payloadHash: Hex
+  readonly anchorBlock: bigint
+}
+
+/**
+ * Verifies a quote against the ledger: signed by the AK, over this purpose, chain, contract, host, payload and the hash of its
+ * anchor block, which is asked of the node anew.
+ *
+ * @throws EvidenceError; LedgerError where the node does not give the anchor block
+ */
+export async function verifyLedgerQuote(context: AuditContext, claim: LedgerQuote): Promise<VerifiedQuote> {
+  const { deployment } = context.ledger
+  const anchor = await context.blockAt(claim.anchorBlock)
+  const binding = qualifyingData({
+    purpose: claim.purpose,
+    chainId: deployment.chainId,
+    contract: deployment.contracts[claim.contract].address,
+    hostId: claim.hostId,
+    payloadHash: claim.payloadHash,
+    anchorBlockHash: anchor.hash,
+  })
+  const { attest, r, s } = claim.quote
+  const signed = { attest: fromHex(attest), r: fromHex(r, 32), s: fromHex(s, 32) }
+  return verifyQuote(signed, fromHex(claim.akPublic), binding)
+}
+
+/** How far an anchor block may lie behind the block of the transaction: what the EVM's BLOCKHASH reaches. */
+const REACH = 256n
+
+/** Whether a contract could have known the anchor's hash: it is one of the 256 blocks before the transaction's. */
+export function isFresh(anchorBlock: bigint, blockNumber: bigint): boolean {
+  return anchorBlock < blockNumber && blockNumber - anchorBlock <= REACH
+}

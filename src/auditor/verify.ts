@@ -1,0 +1,134 @@
+import type { Hex } from '../core/bytes.ts'
+import type { Endorsement } from '../evidence/endorsement.ts'
+import type { BatchCommitted, HostRegistered, LedgerEvent } from '../ledger/event.ts'
+import type { Receipt } from '../record/receipt.ts'
+import { openContext, type AuditContext } from './audit-context.ts'
+import type { AuditReport } from './audit-report.ts'
+import { verifyActor, type Authorship } from './calldata.ts'
+import { FindingLog } from './finding-log.ts'
+import type { LedgerReader } from './ledger-reader.ts'
+import { readEvents } from './read-events.ts'
+import { replay } from './replay.ts'
+import { summarise } from './summarise.ts'
+import { verifyBatch, type BatchContent } from './verify-batch.ts'
+import { verifyData, verifyGrant, verifyGrantRevoked } from './verify-grant.ts'
+import { verifyHost } from './verify-host.ts'
+import { verifyReceipt } from './verify-receipt.ts'
+import { verifyState } from './verify-state.ts'
+import { verifyApprover, verifyProposal, verifyThreshold } from './verify-vmm.ts'
+
+/** What an audit needs. */
+export interface AuditOrder {
+  /** A connected `Ledger`: chain id and code hashes were checked against the deployment. */
+  readonly ledger: LedgerReader
+  /** DER certificates of the TPM vendors who are trusted: roots and intermediates. */
+  readonly trustAnchors: readonly Uint8Array[]
+  /** SHA-256 fingerprints of those roots that belong to vendors of hardware. None by default: every host is *Software*. */
+  readonly hardwareRoots?: ReadonlySet<Hex>
+  /** Customers' receipts to hold against the ledger. */
+  readonly receipts?: readonly Receipt[]
+  /** How far a record's time may be from that of the block at which access was checked; 600 s by default. */
+  readonly maxPolicyAgeS?: number
+  /** Told what is under way. */
+  readonly onProgress?: (label: string) => void
+}
+
+/** How many events are verified at once. */
+const AT_ONCE = 8
+/** A halted ledger's first block may carry a time from before the halt, so this is not a tight limit. */
+const MAX_POLICY_AGE_S = 600
+
+/**
+ * Audits everything that every host did, from the ledger alone. Nothing of a host's is asked, and no host's word is taken.
+ *
+ * Whatever goes wrong on the way is a finding: an audit that could not check something never ends with `ok`.
+ *
+ * @throws LedgerError only where the ledger's latest block cannot be read, so that nothing at all could be audited
+ */
+export async function auditLedger(order: AuditOrder): Promise<AuditReport> {
+  const { ledger, trustAnchors, hardwareRoots = new Set(), receipts = [], onProgress = () => undefined } = order
+  const context = await openContext(ledger, trustAnchors, hardwareRoots)
+  const findings = new FindingLog()
+  const events = await readEvents(context, findings, onProgress)
+  const evidence = await verifyEvents(context, findings, events, onProgress)
+  onProgress('replaying the history')
+  const maxPolicyAgeS = BigInt(order.maxPolicyAgeS ?? MAX_POLICY_AGE_S)
+  const replayed = replay(events, evidence.contents, maxPolicyAgeS, findings)
+  onProgress('comparing with the contracts’ state')
+  await verifyState(context, findings, replayed)
+  const domain = ledger.domain('auditLog')
+  const outcomes = receipts.map((receipt) => ({
+    receipt,
+    outcome: verifyReceipt(findings, replayed, receipt, domain, context.to.number),
+  }))
+  return summarise({ context, findings, replayed, outcomes, ...evidence })
+}
+
+/** What the events prove by themselves, without the history. */
+export interface EventEvidence {
+  readonly contents: ReadonlyMap<BatchCommitted, BatchContent | undefined>
+  /** What the trust store says of each host. */
+  readonly endorsements: ReadonlyMap<Hex, Endorsement>
+  /** How many acts stand on a contract's word alone, for who did them. */
+  readonly indirect: number
+}
+
+async function verifyEvents(
+  context: AuditContext,
+  findings: FindingLog,
+  events: readonly LedgerEvent[],
+  onProgress: (label: string) => void,
+): Promise<EventEvidence> {
+  const hosts = new Map<Hex, HostRegistered>()
+  for (const event of events) {
+    if (event.name === 'HostRegistered' && !hosts.has(event.args.hostId)) hosts.set(event.args.hostId, event)
+  }
+  const contents = new Map<BatchCommitted, BatchContent | undefined>()
+  const endorsements = new Map<Hex, Endorsement>()
+  let indirect = 0
+
+  const verifyOne = async (event: LedgerEvent, found: FindingLog): Promise<void> => {
+    const count = (authorship: Authorship): void => void (indirect += authorship === 'contract' ? 1 : 0)
+    switch (event.name) {
+      case 'HostRegistered': {
+        const endorsement = await verifyHost(context, found, event)
+        if (endorsement !== undefined) endorsements.set(event.args.hostId, endorsement)
+        return
+      }
+      case 'HostStatusChanged': {
+        const { hostId, by } = event.args
+        const expected = { names: ['suspend', 'reinstate'], actor: by, args: { hostId } }
+        return count(await verifyActor(context, found, { kind: 'host', hostId }, event, expected))
+      }
+      case 'VmmProposed':
+        return verifyProposal(context, found, event, hosts.get(event.args.hostId))
+      case 'VmmApproved':
+        await verifyThreshold(context, found, event)
+        return count(await verifyApprover(context, found, event))
+      case 'VmmRevoked':
+        return count(await verifyApprover(context, found, event))
+      case 'DataRegistered':
+        return count(await verifyData(context, found, event))
+      case 'Granted':
+        return count(await verifyGrant(context, found, event))
+      case 'GrantRevoked':
+        return count(await verifyGrantRevoked(context, found, event))
+      case 'GrantUsed':
+        return
+      case 'BatchCommitted':
+        contents.set(event, await verifyBatch(context, found, event, hosts.get(event.args.hostId)))
+    }
+  }
+
+  for (let i = 0; i < events.length; i += AT_ONCE) {
+    onProgress(`verifying evidence: ${i} of ${events.length} events`)
+    const some = events.slice(i, i + AT_ONCE).map((event) => ({ event, found: new FindingLog() }))
+    await Promise.all(
+      some.map(({ event, found }) =>
+        found.attempt('LEDGER_UNREADABLE', { kind: 'ledger' }, event.name, () => verifyOne(event, found)),
+      ),
+    )
+    for (const { found } of some) findings.include(found)
+  }
+  return { contents, endorsements, indirect }
+}
