@@ -118,7 +118,7 @@ class Demonstration {
   readonly #hostId: Hex
   readonly #signers: Readonly<Record<Person, DigestSigner>>
   #dataId: Hex = ZERO_HASH
-  #ciphertext = new Uint8Array()
+  #ciphertext: Uint8Array = new Uint8Array()
   #bobsGrant: Hex = ZERO_HASH
   #davesGrant: Hex = ZERO_HASH
   #bobsRequest: { readonly signed: Awaited<ReturnType<typeof signRequest>>; readonly input: Uint8Array } | undefined
