@@ -43,7 +43,7 @@ describe('receiptFaults', () => {
   }
 
   it('refuses the signature of another key, and of this key for another contract or chain', () => {
-    const domains = [
+    const domains: readonly Domain[] = [
       { ...domain, chainId: 1n },
       { ...domain, verifyingContract: `0x${'cd'.repeat(20)}` },
     ]

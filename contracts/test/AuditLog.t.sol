@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Rig} from "./support/Rig.sol";
+import {Vm} from "./support/Vm.sol";
+import {MerkleTree} from "../src/MerkleTree.sol";
+import {Reason} from "../src/Reason.sol";
+import {TpmQuote} from "../src/TpmQuote.sol";
+import {Verdict} from "../src/Verdict.sol";
+import {IAuditLog} from "../src/interfaces/IAuditLog.sol";
+import {Assurance, BatchHeader, Grant, Quote, Record} from "../src/interfaces/Types.sol";
+
+contract AuditLogTest is Rig {
+    address private constant OWNER = address(0xa);
+    address private constant B = address(0xb);
+    bytes32 private constant ENCRYPT = keccak256("attestry/op/encrypt/1");
+
+    Tpm private tpm;
+    bytes32 private vmmHash;
+    bytes32 private dataId;
+    bytes32 private grantId;
+
+    function setUp() public {
+        deployAll();
+        tpm = makeTpm(1);
+        enrol(tpm, Assurance.Software);
+        vmmHash = authorise(tpm);
+        VM.prank(OWNER);
+        dataId = policy.registerData("salt");
+        grantId = _grant(2);
+        VM.roll(1010);
+    }
+
+    // -------------------------------------------------------------------------
+    // What is logged
+    // -------------------------------------------------------------------------
+
+    function test_appendsBatches() public {
+        Record[] memory records = _records(3);
+        BatchHeader memory first = _header(records, 1);
+        VM.recordLogs();
+        _commit(first, records);
+        _expectEvent(VM.getRecordedLogs(), first, new bytes(3));
+        equal(log.nextSeq(tpm.hostId), 3, "nextSeq");
+        equal(log.batchRoot(tpm.hostId, 0), first.root, "root");
+        equal(log.head(tpm.hostId), _headAfter(first), "head");
+
+        VM.roll(1020);
+        records = _records(1);
+        records[0].status = 34;
+        BatchHeader memory second = _header(records, 2);
+        equal(second.prevHead, _headAfter(first), "chained");
+        VM.recordLogs();
+        _commit(second, records);
+        _expectEvent(VM.getRecordedLogs(), second, new bytes(1));
+        equal(log.nextSeq(tpm.hostId), 4, "nextSeq");
+        equal(log.batchRoot(tpm.hostId, 3), second.root, "root");
+        equal(log.batchRoot(tpm.hostId, 1), 0, "no batch starts inside another");
+        equal(log.head(tpm.hostId), _headAfter(second), "head");
+        (uint64 nvCounter, uint32 resetCount, uint32 restartCount, uint64 clockMs) = log.clock(tpm.hostId);
+        equal(nvCounter, 2, "nvCounter");
+        equal(resetCount, tpmState.resetCount, "resetCount");
+        equal(restartCount, tpmState.restartCount, "restartCount");
+        equal(clockMs, tpmState.clockMs, "clock");
+    }
+
+    /// forge-config: default.evm_version = "osaka"
+    function test_appendsBatchesWhereThereIsAPrecompile() public {
+        test_appendsBatches();
+    }
+
+    function test_keepsHostsApart() public {
+        Tpm memory other = makeTpm(2);
+        enrol(other, Assurance.Hardware);
+        Record[] memory records = _records(2);
+        _commit(_header(records, 1), records);
+        equal(log.nextSeq(other.hostId), 0, "nextSeq");
+        equal(log.head(other.hostId), 0, "head");
+    }
+
+    // -------------------------------------------------------------------------
+    // What is not authentic, or not next
+    // -------------------------------------------------------------------------
+
+    function test_refusesUnknownHostsAndOtherSenders() public {
+        Record[] memory records = _records(1);
+        BatchHeader memory header = _header(records, 1);
+        Quote memory quote = _quote(header);
+        VM.expectRevert(abi.encodeWithSelector(IAuditLog.NotHost.selector, address(this)));
+        log.commit(header, records, quote);
+        header.hostId = keccak256("unknown");
+        _refusesWith(header, records, quote, abi.encodeWithSelector(IAuditLog.HostUnknown.selector, header.hostId));
+    }
+
+    function test_refusesAnotherHostsSender() public {
+        Tpm memory other = makeTpm(2);
+        enrol(other, Assurance.Software);
+        Record[] memory records = _records(1);
+        BatchHeader memory header = _header(records, 1);
+        Quote memory quote = _quote(header);
+        VM.prank(other.ledgerAddress);
+        VM.expectRevert(abi.encodeWithSelector(IAuditLog.NotHost.selector, other.ledgerAddress));
+        log.commit(header, records, quote);
+    }
+
+    function test_refusesWhatIsNotNext() public {
+        Record[] memory records = _records(2);
+        BatchHeader memory header = _header(records, 1);
+        _commit(header, records);
+        _refuses(header, records, abi.encodeWithSelector(IAuditLog.NotNext.selector, 2, 0));
+
+        records = _records(1);
+        records[0].seq = 3;
+        header = _header(records, 2);
+        header.firstSeq = 3;
+        _refuses(header, records, abi.encodeWithSelector(IAuditLog.NotNext.selector, 2, 3));
+    }
+
+    function test_refusesAnotherHead() public {
+        Record[] memory records = _records(1);
+        _commit(_header(records, 1), records);
+        records = _records(1);
+        BatchHeader memory header = _header(records, 2);
+        bytes32 head = header.prevHead;
+        header.prevHead = 0;
+        _refuses(header, records, abi.encodeWithSelector(IAuditLog.HeadIs.selector, head));
+    }
+
+    function test_refusesAnotherCountOrNone() public {
+        Record[] memory records = _records(2);
+        BatchHeader memory header = _header(records, 1);
+        header.count = 3;
+        _refuses(header, records, abi.encodeWithSelector(IAuditLog.CountIs.selector, 2));
+        header.count = 0;
+        _refuses(header, new Record[](0), abi.encodeWithSelector(IAuditLog.BatchEmpty.selector));
+    }
+
+    function test_refusesRecordsOutOfPlace() public {
+        Record[] memory records = _records(2);
+        records[1].seq = 2;
+        _refuses(_header(records, 1), records, abi.encodeWithSelector(IAuditLog.RecordMisplaced.selector, 2));
+        records[1].seq = 1;
+        records[1].hostId = keccak256("another");
+        _refuses(_header(records, 1), records, abi.encodeWithSelector(IAuditLog.RecordMisplaced.selector, 1));
+    }
+
+    /// @dev Every member of a record is under the root.
+    function test_refusesEveryAlteredRecord() public {
+        Record[] memory records = _records(2);
+        BatchHeader memory header = _header(records, 1);
+        Quote memory quote = _quote(header);
+        for (uint256 member = 2; member < 13; ++member) {
+            Record[] memory altered = _records(2);
+            Record memory record = altered[1];
+            // A struct of words in memory: member i is word i.
+            assembly ("memory-safe") {
+                let word := add(record, mul(member, 0x20))
+                mstore(word, xor(mload(word), 1))
+            }
+            bytes32 root = _rootOf(altered);
+            isTrue(root != header.root, "another root");
+            _refusesWith(header, altered, quote, abi.encodeWithSelector(IAuditLog.RootIs.selector, root));
+        }
+        _refusesWith(header, _swapped(records), quote, abi.encodeWithSelector(IAuditLog.RecordMisplaced.selector, 1));
+    }
+
+    function test_refusesAQuoteForAnythingElse() public {
+        Record[] memory records = _records(1);
+        BatchHeader memory header = _header(records, 1);
+        bytes32 payload = _hash(header);
+        _refusesQuote(header, records, makeQuote(tpm, VMM, address(log), payload));
+        _refusesQuote(header, records, makeQuote(tpm, COMMIT, address(policy), payload));
+        _refusesQuote(header, records, makeQuoteAt(tpm, COMMIT, address(log), payload, block.number - 2));
+        Tpm memory other = makeTpm(1);
+        other.hostId = keccak256("another");
+        _refusesQuote(header, records, makeQuote(other, COMMIT, address(log), payload));
+        // A header is bound as a whole: the counter alone differs.
+        Quote memory quote = _quote(header);
+        header.nvCounter = 9;
+        _refusesQuote(header, records, quote);
+    }
+
+    function test_refusesAForgedQuote() public {
+        Record[] memory records = _records(1);
+        BatchHeader memory header = _header(records, 1);
+        Tpm memory forger = makeTpm(1);
+        forger.akKey = 666;
+        Quote memory forged = makeQuote(forger, COMMIT, address(log), _hash(header));
+        _refusesWith(header, records, forged, abi.encodeWithSelector(TpmQuote.QuoteSignatureInvalid.selector));
+        forger = makeTpm(2);
+        forger.hostId = tpm.hostId;
+        forged = makeQuote(forger, COMMIT, address(log), _hash(header));
+        _refusesWith(header, records, forged, abi.encodeWithSelector(TpmQuote.SignerIs.selector, forger.qualifiedName));
+    }
+
+    function test_refusesAnAnchorOutOfReach() public {
+        Record[] memory records = _records(1);
+        BatchHeader memory header = _header(records, 1);
+        Quote memory quote = _quote(header);
+        VM.roll(header.anchorBlock + 257);
+        _refusesWith(
+            header,
+            records,
+            quote,
+            abi.encodeWithSelector(TpmQuote.AnchorOutOfReach.selector, header.anchorBlock)
+        );
+    }
+
+    // -------------------------------------------------------------------------
+    // What is authentic but does not pass: each verdict alone
+    // -------------------------------------------------------------------------
+
+    function test_marksAVmmThatWasNotAuthorised() public {
+        VM.prank(APPROVER_1);
+        vmms.revoke(vmmHash); // at 1010
+        VM.roll(1012);
+        Record[] memory records = _records(4);
+        records[0].policyBlock = 999;
+        records[1].policyBlock = 1009;
+        records[2].policyBlock = 1010;
+        records[3].policyBlock = 1010;
+        for (uint256 i = 0; i < 4; ++i) records[i].status = Reason.VMM_NOT_AUTHORISED;
+        records[3].status = Reason.DONE; // the check stops at the VMM, before it looks at the grant
+        uint8[] memory expected = new uint8[](4);
+        (expected[0], expected[2], expected[3]) = (
+            Verdict.VMM_UNKNOWN | Verdict.HOST_NOT_ACTIVE,
+            Verdict.VMM_UNKNOWN,
+            Verdict.VMM_UNKNOWN
+        );
+        _judges(records, expected);
+        equal(_uses(grantId), 0, "no use counted");
+    }
+
+    function test_marksAVmmThatTheQuoteDoesNotProve() public {
+        Record[] memory records = _records(2);
+        tpmState.pcrDigest = keccak256("changed");
+        uint8[] memory expected = new uint8[](2);
+        (expected[0], expected[1]) = (Verdict.VMM_UNPROVEN, Verdict.VMM_UNPROVEN);
+        _judges(records, expected);
+    }
+
+    function test_marksAccessThatNoGrantAllowed() public {
+        VM.prank(OWNER);
+        policy.revoke(grantId); // at 1010
+        VM.roll(1012);
+        Record[] memory records = _records(7);
+        (records[0].requester, records[0].grantId) = (B, grantId);
+        records[0].policyBlock = 1010;
+        (records[1].requester, records[1].grantId) = (B, grantId);
+        records[1].policyBlock = 1009; // not revoked then
+        (records[2].requester, records[2].grantId) = (address(0xc), grantId);
+        (records[3].requester, records[3].grantId) = (B, 0);
+        (records[4].requester, records[4].grantId) = (B, keccak256("unknown"));
+        records[5].dataId = keccak256("unknown");
+        (records[6].requester, records[6].grantId) = (address(0xc), grantId);
+        records[6].status = Reason.GRANT_OTHER_GRANTEE; // rightly denied
+        uint8[] memory expected = new uint8[](7);
+        expected[0] = Verdict.GRANT_INVALID;
+        for (uint256 i = 2; i < 6; ++i) expected[i] = Verdict.GRANT_INVALID;
+        _judges(records, expected);
+        equal(_uses(grantId), 1, "one use counted");
+    }
+
+    function test_marksAccessOutsideTheGrantsTimeByTheRecordsOwn() public {
+        Grant memory g = _anyGrant(9);
+        (g.notBefore, g.notAfter) = (1_700_000_000, 1_700_000_060);
+        VM.prank(OWNER);
+        bytes32 id = policy.grant(g);
+        VM.roll(1012);
+        Record[] memory records = _records(3);
+        for (uint256 i = 0; i < 3; ++i) (records[i].requester, records[i].grantId) = (B, id);
+        for (uint256 i = 0; i < 3; ++i) records[i].policyBlock = 1010;
+        records[0].timestamp = 1_699_999_999;
+        records[1].timestamp = 1_700_000_060;
+        records[2].timestamp = 1_700_000_061;
+        uint8[] memory expected = new uint8[](3);
+        (expected[0], expected[2]) = (Verdict.GRANT_INVALID, Verdict.GRANT_INVALID);
+        _judges(records, expected);
+    }
+
+    function test_marksAGrantThatWasUsedUpWithinTheBatch() public {
+        Record[] memory records = _records(4);
+        for (uint256 i = 0; i < 4; ++i) (records[i].requester, records[i].grantId) = (B, grantId);
+        records[0].status = Reason.GRANT_EXHAUSTED; // denied: not a use
+        uint8[] memory expected = new uint8[](4);
+        expected[3] = Verdict.GRANT_OVERUSED;
+        _judges(records, expected);
+        equal(_uses(grantId), 2, "uses");
+    }
+
+    function test_marksAClockThatDoesNotGoForward() public {
+        uint8[] memory none = new uint8[](1);
+        uint8[] memory marked = new uint8[](1);
+        marked[0] = Verdict.CLOCK_NOT_FORWARD;
+        _judgesNext(none); // clock 5xxx, reset 3, restart 1
+        tpmState.clockMs -= 100;
+        _judgesNext(marked); // equal
+        tpmState.clockMs -= 500;
+        _judgesNext(marked); // less
+        tpmState.restartCount = 2;
+        tpmState.clockMs = 0;
+        _judgesNext(none);
+        tpmState.restartCount = 1;
+        tpmState.clockMs = 9000;
+        _judgesNext(marked);
+        (tpmState.resetCount, tpmState.restartCount, tpmState.clockMs) = (4, 0, 0);
+        _judgesNext(none);
+        (tpmState.resetCount, tpmState.restartCount, tpmState.clockMs) = (3, 9, 9000);
+        _judgesNext(marked);
+    }
+
+    function test_marksACounterThatDoesNotGoForward() public {
+        uint64[4] memory counters = [uint64(7), 7, 6, 8];
+        bool[4] memory marked = [false, true, true, false];
+        for (uint256 i = 0; i < 4; ++i) {
+            Record[] memory records = _records(1);
+            BatchHeader memory header = _header(records, counters[i]);
+            bytes memory verdicts = _verdicts(header, records);
+            equal(uint8(verdicts[0]), marked[i] ? Verdict.NV_NOT_FORWARD : 0, "verdict");
+        }
+    }
+
+    function test_marksTimesThatAreFarFromTheBlocks() public {
+        Record[] memory records = _records(6);
+        records[0].timestamp = uint64(block.timestamp - 3600);
+        records[1].timestamp = uint64(block.timestamp - 3601);
+        records[2].timestamp = uint64(block.timestamp + 3600);
+        records[3].timestamp = type(uint64).max;
+        records[4].policyBlock = uint64(block.number - 1);
+        records[5].policyBlock = uint64(block.number);
+        uint8[] memory expected = new uint8[](6);
+        (expected[1], expected[3], expected[5]) = (Verdict.TIMESTAMP_FAR, Verdict.TIMESTAMP_FAR, Verdict.TIMESTAMP_FAR);
+        _judges(records, expected);
+    }
+
+    function test_judgesAPolicyBlockInTheFarFutureWithoutFailing() public {
+        Record[] memory records = _records(1);
+        records[0].policyBlock = type(uint64).max;
+        uint8[] memory expected = new uint8[](1);
+        expected[0] = Verdict.TIMESTAMP_FAR;
+        _judges(records, expected);
+    }
+
+    function test_marksAHostThatWasNotActive() public {
+        VM.prank(REGISTRAR);
+        hosts.suspend(tpm.hostId); // at 1010
+        VM.roll(1012);
+        Record[] memory records = _records(2);
+        records[0].policyBlock = 1010;
+        records[1].policyBlock = 1009;
+        (records[0].requester, records[0].grantId) = (B, grantId);
+        uint8[] memory expected = new uint8[](2);
+        expected[0] = Verdict.HOST_NOT_ACTIVE;
+        _judges(records, expected);
+        equal(_uses(grantId), 0, "a suspended host uses up nobody's grant");
+    }
+
+    // -------------------------------------------------------------------------
+
+    /// @dev Records that nothing speaks against: the owner's own operations.
+    function _records(uint256 count) private view returns (Record[] memory records) {
+        records = new Record[](count);
+        uint64 first = log.nextSeq(tpm.hostId);
+        for (uint256 i = 0; i < count; ++i) {
+            records[i] = Record({
+                hostId: tpm.hostId,
+                seq: first + uint64(i),
+                vmmHash: vmmHash,
+                operationId: ENCRYPT,
+                requester: OWNER,
+                requestHash: keccak256(abi.encode("request", i)),
+                dataId: dataId,
+                grantId: 0,
+                policyBlock: 1005,
+                dataHash: keccak256("data"),
+                resultHash: keccak256("result"),
+                status: Reason.DONE,
+                timestamp: uint64(block.timestamp)
+            });
+        }
+    }
+
+    function _header(Record[] memory records, uint64 nvCounter) private view returns (BatchHeader memory) {
+        return
+            BatchHeader({
+                hostId: tpm.hostId,
+                firstSeq: log.nextSeq(tpm.hostId),
+                count: uint32(records.length),
+                root: _rootOf(records),
+                prevHead: log.head(tpm.hostId),
+                anchorBlock: uint64(block.number - 1),
+                nvCounter: nvCounter
+            });
+    }
+
+    function _rootOf(Record[] memory records) private pure returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            "Record(bytes32 hostId,uint64 seq,bytes32 vmmHash,bytes32 operationId,address requester,bytes32 requestHash,bytes32 dataId,bytes32 grantId,uint64 policyBlock,bytes32 dataHash,bytes32 resultHash,uint16 status,uint64 timestamp)"
+        );
+        bytes32[] memory leaves = new bytes32[](records.length);
+        for (uint256 i = 0; i < records.length; ++i) {
+            leaves[i] = MerkleTree.leafOf(keccak256(abi.encode(typeHash, records[i])));
+        }
+        return MerkleTree.rootOf(leaves);
+    }
+
+    function _hash(BatchHeader memory header) private pure returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            "BatchHeader(bytes32 hostId,uint64 firstSeq,uint32 count,bytes32 root,bytes32 prevHead,uint64 anchorBlock,uint64 nvCounter)"
+        );
+        return keccak256(abi.encode(typeHash, header));
+    }
+
+    function _headAfter(BatchHeader memory header) private pure returns (bytes32) {
+        return keccak256(bytes.concat(header.prevHead, _hash(header)));
+    }
+
+    function _quote(BatchHeader memory header) private returns (Quote memory) {
+        return makeQuote(tpm, COMMIT, address(log), _hash(header));
+    }
+
+    function _commit(BatchHeader memory header, Record[] memory records) private {
+        Quote memory quote = _quote(header);
+        VM.prank(tpm.ledgerAddress);
+        log.commit(header, records, quote);
+    }
+
+    function _refuses(BatchHeader memory header, Record[] memory records, bytes memory error_) private {
+        _refusesWith(header, records, _quote(header), error_);
+    }
+
+    function _refusesWith(
+        BatchHeader memory header,
+        Record[] memory records,
+        Quote memory quote,
+        bytes memory error_
+    ) private {
+        VM.prank(tpm.ledgerAddress);
+        VM.expectRevert(error_);
+        log.commit(header, records, quote);
+    }
+
+    function _refusesQuote(BatchHeader memory header, Record[] memory records, Quote memory quote) private {
+        bytes32 extraData;
+        for (uint256 i = 0; i < 32; ++i) extraData |= bytes32(quote.attest[44 + i]) >> (8 * i);
+        _refusesWith(header, records, quote, abi.encodeWithSelector(TpmQuote.BindingIs.selector, extraData));
+    }
+
+    /// @dev One batch more, of one record that nothing speaks against, with a counter that goes forward.
+    function _judgesNext(uint8[] memory expected) private {
+        _judges(_records(1), expected);
+    }
+
+    function _judges(Record[] memory records, uint8[] memory expected) private {
+        (uint64 nvCounter, , , ) = log.clock(tpm.hostId);
+        bytes memory verdicts = _verdicts(_header(records, nvCounter + 1), records);
+        for (uint256 i = 0; i < expected.length; ++i) {
+            equal(uint8(verdicts[i]), expected[i], string.concat("verdict of record ", VM.toString(i)));
+        }
+    }
+
+    function _verdicts(BatchHeader memory header, Record[] memory records) private returns (bytes memory verdicts) {
+        VM.recordLogs();
+        _commit(header, records);
+        Vm.Log[] memory logs = VM.getRecordedLogs();
+        (, , , , , verdicts) = abi.decode(
+            logs[logs.length - 1].data,
+            (uint32, bytes32, bytes32, bytes32, uint64, bytes)
+        );
+        equal(verdicts.length, records.length, "one verdict a record");
+    }
+
+    function _expectEvent(Vm.Log[] memory logs, BatchHeader memory header, bytes memory verdicts) private view {
+        equal(logs.length, 1, "one event");
+        equal(logs[0].emitter, address(log), "emitter");
+        equal(logs[0].topics[0], IAuditLog.BatchCommitted.selector, "event");
+        equal(logs[0].topics[1], tpm.hostId, "hostId");
+        equal(uint256(logs[0].topics[2]), header.firstSeq, "firstSeq");
+        bytes memory data = abi.encode(
+            header.count,
+            header.root,
+            _headAfter(header),
+            vmmHash,
+            header.nvCounter,
+            verdicts
+        );
+        equal(keccak256(logs[0].data), keccak256(data), "event's data");
+    }
+
+    function _swapped(Record[] memory records) private pure returns (Record[] memory swapped) {
+        swapped = new Record[](2);
+        (swapped[0], swapped[1]) = (records[1], records[0]);
+    }
+
+    function _anyGrant(uint64 maxUses) private view returns (Grant memory) {
+        return
+            Grant({
+                dataId: dataId,
+                grantee: B,
+                operationId: 0,
+                notBefore: 0,
+                notAfter: type(uint64).max,
+                maxUses: maxUses,
+                vmmHash: 0,
+                hostId: 0,
+                minAssurance: 0,
+                delegationDepth: 0,
+                parent: 0,
+                salt: 0
+            });
+    }
+
+    function _grant(uint64 maxUses) private returns (bytes32) {
+        Grant memory g = _anyGrant(maxUses);
+        VM.prank(OWNER);
+        return policy.grant(g);
+    }
+
+    function _uses(bytes32 id) private view returns (uint64 uses) {
+        (, , , , uses) = policy.grantOf(id);
+    }
+}
