@@ -35,7 +35,7 @@ export interface AttestationResult {
 }
 
 const FIRMWARE_PCRS = 8
-/** The PCRs that software may reset at will: debugging and applications (PC Client Platform TPM Profile 1.05, 4.6.2). */
+/** The PCRs that software may reset at will: debugging and applications (PC Client Platform TPM Profile, "PCR attributes"). */
 const RESETTABLE_PCRS: readonly number[] = [16, 23]
 
 /**

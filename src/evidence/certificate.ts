@@ -27,7 +27,7 @@ export interface Certificate {
   readonly unprocessed: readonly string[]
   /** Whether signature and key are of the allowed algorithms: SHA-2, RSA from 2048 bits on, a NIST curve. */
   readonly strong: boolean
-  /** What subjectAltName says of a TPM (TCG EK Credential Profile 2.5, 3.2.9), as it stands: `id:` and the vendor's id; the model. */
+  /** What subjectAltName says of a TPM (TCG EK Credential Profile, "Subject Alternative Name"), as it stands: `id:` and the vendor's id; the model. */
   readonly tpm: { readonly manufacturers: readonly string[]; readonly models: readonly string[] }
   /** Whether the signature was made by a key, given as its SubjectPublicKeyInfo. Not whether that key was allowed to. */
   isSignedBy(publicKeyInfo: Uint8Array): Promise<boolean>

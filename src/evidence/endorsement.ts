@@ -33,7 +33,7 @@ export interface Endorsement {
   readonly rootFingerprint: Hex
 }
 
-/** tcg-kp-EKCertificate (TCG EK Credential Profile 2.5, 3.2.16). */
+/** tcg-kp-EKCertificate (TCG EK Credential Profile, "Extended Key Usage"). */
 const EK_CERTIFICATE = '2.23.133.8.1'
 /** What software TPMs say of themselves: libtpms and the TPM reference code name IBM by its PCI id, swtpm adds its model. */
 const EMULATOR = { manufacturer: 'id:00001014', model: /swtpm/i }

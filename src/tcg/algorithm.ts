@@ -1,4 +1,4 @@
-/** Algorithm identifiers that Attestry knows (TCG Algorithm Registry 1.34, table 3). */
+/** Algorithm identifiers that Attestry knows (TCG Algorithm Registry, TPM_ALG_ID). */
 export const TPM_ALG = {
   RSA: 0x0001,
   AES: 0x0006,

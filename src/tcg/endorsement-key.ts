@@ -15,7 +15,7 @@ const { fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, adminWithPolic
   OBJECT_ATTRIBUTES
 const STORAGE = fixedTPM | fixedParent | sensitiveDataOrigin | adminWithPolicy | restricted | decrypt
 
-/** Templates L-1 and L-2: PolicySecret of the endorsement hierarchy (TCG EK Credential Profile 2.5, B.3). */
+/** Templates L-1 and L-2: PolicySecret of the endorsement hierarchy (TCG EK Credential Profile 2.6, B.3). */
 const LOW_RANGE: Template = {
   nameAlgorithm: 'sha256',
   attributes: STORAGE,
@@ -23,7 +23,7 @@ const LOW_RANGE: Template = {
   aesBits: 128,
 }
 
-/** Template H-3: that, or a policy in an NV index (TCG EK Credential Profile 2.5, B.4 and B.6). */
+/** Template H-3: that, or a policy in an NV index (TCG EK Credential Profile 2.6, B.4). */
 const HIGH_RANGE_P384: Template = {
   nameAlgorithm: 'sha384',
   attributes: STORAGE | userWithAuth,

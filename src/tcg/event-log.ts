@@ -89,7 +89,7 @@ export function replay(log: readonly LoggedEvent[], pcr: number): Uint8Array<Arr
     .reduce((value, { digest }) => sha256(concat(value, digest)), resetValue(pcr))
 }
 
-/** PCRs 17 to 22 belong to a dynamic launch and read as ones until there is one (PC Client Platform TPM Profile 1.05, 4.6). */
+/** PCRs 17 to 22 belong to a dynamic launch and read as ones until there is one (PC Client Platform TPM Profile, "PCR attributes"). */
 function resetValue(pcr: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(DIGEST).fill(pcr >= 17 && pcr <= 22 ? 0xff : 0)
 }

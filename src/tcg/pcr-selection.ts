@@ -11,7 +11,7 @@ export interface PcrSelection {
   readonly pcrs: readonly number[]
 }
 
-/** How many PCRs a bank has (TCG PC Client Platform TPM Profile 1.05, section 4.6.1). */
+/** How many PCRs a bank has (TCG PC Client Platform TPM Profile, "PCR attributes"). */
 export const PCR_COUNT = 24
 
 const SELECT_BYTES = PCR_COUNT / 8

@@ -1,0 +1,119 @@
+import 'reflect-metadata'
+import * as x509 from '@peculiar/x509'
+import { tpmtPublic } from '../tcg/tpm-vectors.ts'
+
+/** A time at which what is made here is valid unless it says otherwise. */
+export const AT = new Date('2027-01-01T00:00:00Z')
+
+/** A certification authority of a test. */
+export interface Authority {
+  readonly name: string
+  readonly keys: CryptoKeyPair
+  readonly der: Uint8Array<ArrayBuffer>
+}
+
+/** What a certificate says; what is left out is as it should be. */
+export interface CertificateParts {
+  readonly notBefore?: Date
+  readonly notAfter?: Date
+  readonly authority?: { readonly pathLength: number | undefined } | undefined
+  readonly keyUsage?: x509.KeyUsageFlags | undefined
+  readonly extendedKeyUsage?: readonly string[] | undefined
+  readonly tpm?: { readonly manufacturer?: string; readonly model?: string }
+  readonly extensions?: readonly x509.Extension[]
+  readonly signingAlgorithm?: { readonly name: string; readonly hash: string }
+}
+
+export interface AuthorityParts extends CertificateParts {
+  /** Itself where it is left out. */
+  readonly issuer?: Authority
+  readonly keys?: CryptoKeyPair
+  readonly algorithm?: { readonly name: string; readonly hash: string; readonly modulusLength: number }
+}
+
+const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+
+/** Makes an authority, a root or one below `issuer`. */
+export async function makeAuthority(name: string, parts: AuthorityParts = {}): Promise<Authority> {
+  const keys = parts.keys ?? (await makeKeys(parts.algorithm))
+  const issuer = parts.issuer ?? { name, keys }
+  const der = await issue(name, keys.publicKey, issuer, {
+    authority: { pathLength: undefined },
+    keyUsage: x509.KeyUsageFlags.keyCertSign,
+    ...(parts.algorithm && { signingAlgorithm: parts.algorithm }),
+    ...parts,
+  })
+  return { name, keys, der }
+}
+
+/** A P-256 EK of which nobody needs the private key, and certificates for it. */
+export async function makeEk() {
+  const { publicKey } = await crypto.subtle.generateKey({ name: 'ECDH', namedCurve: 'P-256' }, true, ['deriveBits'])
+  const point = new Uint8Array(await crypto.subtle.exportKey('raw', publicKey))
+  const area = tpmtPublic('swtpm-primary-ak/ek_p256.pub')
+  area.set(point.subarray(1, 33), area.length - 66)
+  area.set(point.subarray(33), area.length - 32)
+  return {
+    public: area,
+    certificate: (issuer: Authority, parts: CertificateParts) =>
+      issue('CN=An EK', publicKey, issuer, {
+        keyUsage: x509.KeyUsageFlags.keyAgreement,
+        extendedKeyUsage: ['2.23.133.8.1'],
+        tpm: { manufacturer: 'id:49465800', model: 'SLB 9672' },
+        ...parts,
+      }),
+  }
+}
+
+async function makeKeys(rsa: AuthorityParts['algorithm']): Promise<CryptoKeyPair> {
+  if (rsa === undefined) return crypto.subtle.generateKey(P256, true, ['sign', 'verify'])
+  const algorithm = { ...rsa, publicExponent: Uint8Array.of(1, 0, 1) }
+  return crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+}
+
+async function issue(
+  subject: string,
+  publicKey: CryptoKey,
+  issuer: Pick<Authority, 'name' | 'keys'>,
+  parts: CertificateParts,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { privateKey } = issuer.keys
+  const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
+  const certificate = await x509.X509CertificateGenerator.create(
+    {
+      subject,
+      issuer: issuer.name,
+      notBefore: parts.notBefore ?? new Date('2026-01-01T00:00:00Z'),
+      notAfter: parts.notAfter ?? new Date('2028-01-01T00:00:00Z'),
+      publicKey,
+      signingKey: privateKey,
+      signingAlgorithm: parts.signingAlgorithm ?? (privateKey.algorithm.name === 'ECDSA' ? P256 : rsa),
+      extensions: extensionsOf(parts),
+    },
+    crypto,
+  )
+  return new Uint8Array(certificate.rawData)
+}
+
+function extensionsOf({
+  authority,
+  keyUsage,
+  extendedKeyUsage,
+  tpm,
+  extensions = [],
+}: CertificateParts): x509.Extension[] {
+  const all: x509.Extension[] = [...extensions]
+  if (authority !== undefined) all.push(new x509.BasicConstraintsExtension(true, authority.pathLength, true))
+  if (keyUsage !== undefined) all.push(new x509.KeyUsagesExtension(keyUsage, true))
+  if (extendedKeyUsage !== undefined) all.push(new x509.ExtendedKeyUsageExtension([...extendedKeyUsage]))
+  if (tpm !== undefined) all.push(alternativeName(tpm))
+  return all
+}
+
+function alternativeName({ manufacturer, model }: NonNullable<CertificateParts['tpm']>): x509.Extension {
+  const attributes = [
+    ...(manufacturer === undefined ? [] : [{ '2.23.133.2.1': [manufacturer] }]),
+    ...(model === undefined ? [] : [{ '2.23.133.2.2': [model] }]),
+  ]
+  return new x509.SubjectAlternativeNameExtension([{ type: 'dn', value: new x509.Name(attributes).toString() }], true)
+}
