@@ -4,19 +4,19 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { VmmError } from './error.ts'
 
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 60_000
 const RETRY_MS = 5
 
 /**
- * Runs something while no other process works on the same log and PCR: two that log and extend at once would leave a log
- * that does not replay.
+ * Runs something while no other process, nor anything else in this one, holds the lock of the same path: two that log and
+ * extend at once would leave a log that does not replay.
  *
  * The lock is a name in Linux's abstract socket namespace (unix(7)), which the kernel frees when its holder dies.
  *
- * @throws VmmError `LOG_BUSY` when another holds it for half a minute
+ * @throws VmmError `LOG_BUSY` when another holds it for a minute
  */
-export async function withLock<T>(logPath: string, work: () => Promise<T>): Promise<T> {
-  const holder = await acquire(logPath)
+export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const holder = await acquire(path)
   try {
     return await work()
   } finally {
@@ -24,14 +24,14 @@ export async function withLock<T>(logPath: string, work: () => Promise<T>): Prom
   }
 }
 
-async function acquire(logPath: string): Promise<Server> {
-  const name = `\0attestry/vmm/${createHash('sha256').update(resolve(logPath)).digest('hex')}`
+async function acquire(path: string): Promise<Server> {
+  const name = `\0attestry/vmm/${createHash('sha256').update(resolve(path)).digest('hex')}`
   const deadline = Date.now() + PATIENCE_MS
   for (;;) {
     const holder = await bind(name)
     if (holder !== undefined) return holder
     if (Date.now() > deadline) {
-      throw new VmmError('LOG_BUSY', `another process has been measuring into ${logPath} for ${PATIENCE_MS} ms`)
+      throw new VmmError('LOG_BUSY', `another process has been working on ${path} for ${PATIENCE_MS} ms`)
     }
     await sleep(RETRY_MS)
   }

@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { keyFileSigner, type DigestSigner } from '../../src/ledger/signer.ts'
+import type { StackLayout } from './layout.ts'
+
+/** Who acts on a local stack. */
+export const PEOPLE = [
+  'deployer',
+  'registrar',
+  'approver1',
+  'approver2',
+  'approver3',
+  'alice',
+  'bob',
+  'carol',
+  'dave',
+] as const
+
+export type Person = (typeof PEOPLE)[number]
+
+/** Everybody's signer; keys that are not there yet are made. */
+export async function signersOf(layout: StackLayout): Promise<Readonly<Record<Person, DigestSigner>>> {
+  const signers = await Promise.all(
+    PEOPLE.map(async (person) => {
+      const path = join(layout.keys, `${person}.key`)
+      await writeOnce(path, `0x${randomBytes(32).toString('hex')}\n`)
+      return [person, await keyFileSigner(path)] as const
+    }),
+  )
+  return Object.fromEntries(signers) as Record<Person, DigestSigner>
+}
+
+/** The HSM user's PIN, made where there is none: what a file holds is kept. */
+export async function makePin(layout: StackLayout): Promise<void> {
+  await writeOnce(layout.pin, randomBytes(16).toString('hex'))
+}
+
+async function writeOnce(path: string, secret: string): Promise<void> {
+  if (!existsSync(path)) await writeFile(path, secret, { mode: 0o600, flag: 'wx' })
+}

@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs'
+import { copyFile, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { AgentConfig } from '../../src/agent/config.ts'
+import { enrolHost, type EnrolledHost } from '../../src/agent/enrol.ts'
+import { profileOf, proposeVmm } from '../../src/agent/propose.ts'
+import { readTrustStore } from '../../src/auditor/trust-store.ts'
+import type { Hex } from '../../src/core/bytes.ts'
+import { Hsm } from '../../src/hsm/hsm.ts'
+import { VMM_REGISTRY } from '../../src/ledger/abi.ts'
+import { deployContracts } from '../../src/ledger/deploy.ts'
+import { readDeployment } from '../../src/ledger/deployment.ts'
+import { isLedgerError } from '../../src/ledger/error.ts'
+import { Ledger } from '../../src/ledger/ledger.ts'
+import type { DigestSigner } from '../../src/ledger/signer.ts'
+import { stringify } from '../../src/record/json.ts'
+import { Tpm } from '../../src/tpm/tpm.ts'
+import { measure } from '../../src/vmm/measurement.ts'
+import { setBalance } from './anvil.ts'
+import type { StackLayout } from './layout.ts'
+import type { Person } from './people.ts'
+import { swtpmTrustAnchors } from './swtpm.ts'
+
+/** What a stack's host is, once it is enrolled and its VMM authorised. */
+export interface Provisioned {
+  readonly hostId: Hex
+  readonly ledgerAddress: Hex
+  readonly vmmHash: Hex
+  /** What the VMM's profile leaves uncovered. */
+  readonly note: string
+}
+
+/** An anvil of today, whose pool takes what geth's does. */
+const CHAIN = { transactionType: 2, maxTransactionBytes: 131_072 } as const
+const THRESHOLD = 2
+
+/**
+ * Makes a stack with running devices and ledger one whose agent can start: everybody funded, contracts deployed, keys made,
+ * the VMM measured, the host enrolled, its VMM proposed and approved. What was done before is left as it is.
+ */
+export async function provision(
+  layout: StackLayout,
+  config: AgentConfig,
+  signers: Readonly<Record<Person, DigestSigner>>,
+  onProgress: (label: string) => void,
+): Promise<Provisioned> {
+  const { rpc } = config.ledger
+  for (const { address } of Object.values(signers)) await setBalance(rpc, address)
+  for (const anchor of swtpmTrustAnchors(layout.swtpm)) await copyFile(anchor, join(layout.trust, basename(anchor)))
+  if (!existsSync(layout.deployment)) {
+    onProgress('deploying the contracts')
+    await deploy(layout, rpc, signers)
+  }
+  const [tpm, hsm] = [new Tpm(config.tpm), new Hsm(config.hsm)]
+  const ledger = await Ledger.connect(rpc, await readDeployment(layout.deployment))
+  try {
+    onProgress('making the keys in the HSM')
+    await makeHsmKeys(hsm, [config.hsm.ledgerKey, config.hsm.dataKey])
+    await setBalance(rpc, (await hsm.ledgerKey()).address)
+    onProgress('measuring the VMM')
+    const profile = profileOf(config)
+    await measure(tpm, profile, config.vmm.log)
+    onProgress('enrolling the host')
+    const trustAnchors = readTrustStore(layout.trust)
+    const { selection } = config.vmm
+    const host: EnrolledHost = await enrolHost({
+      ...{ tpm, hsm, ledger, trustAnchors, selection },
+      registrar: signers.registrar,
+    })
+    onProgress('proposing and approving the VMM')
+    const { vmmHash } = await proposeVmm({ tpm, ledger, config: config.vmm, signer: signers.deployer })
+    await approve(ledger, vmmHash, [signers.approver1, signers.approver2])
+    return { hostId: host.hostId, ledgerAddress: host.ledgerAddress, vmmHash, note: profile.note ?? '' }
+  } finally {
+    ledger.close()
+    await Promise.all([tpm.close(), hsm.close()])
+  }
+}
+
+async function deploy(
+  layout: StackLayout,
+  rpc: string,
+  signers: Readonly<Record<Person, DigestSigner>>,
+): Promise<void> {
+  const { deployer, registrar, approver1, approver2, approver3 } = signers
+  const deployment = await deployContracts(rpc, deployer, {
+    registrars: [registrar.address],
+    approvers: [approver1.address, approver2.address, approver3.address],
+    threshold: THRESHOLD,
+    profile: CHAIN,
+  })
+  await writeFile(layout.deployment, `${stringify(deployment, 2)}\n`)
+}
+
+async function makeHsmKeys(hsm: Hsm, labels: readonly string[]): Promise<void> {
+  const there = new Set((await hsm.listKeys()).map(({ label }) => label))
+  for (const label of labels) if (!there.has(label)) await hsm.generateKey(label)
+}
+
+async function approve(ledger: Ledger, vmmHash: Hex, approvers: readonly DigestSigner[]): Promise<void> {
+  for (const approver of approvers) {
+    const { status, epoch } = await ledger.vmm(vmmHash)
+    if (status === 'Authorised') return
+    const data = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch]) as Hex
+    try {
+      await ledger.submit(approver, { to: 'vmmRegistry', data })
+    } catch (error) {
+      // An approval that an interrupted start left behind.
+      if (!isLedgerError(error, 'REVERTED') || error.reason?.name !== 'AlreadyApproved') throw error
+    }
+  }
+}
