@@ -25,28 +25,23 @@ export async function readTransaction(rpc: Rpc, hash: Hex): Promise<SentTransact
   const answer = await rpc.request('eth_getTransactionByHash', [hash])
   if (answer === null) return undefined
   const fields = answerObject(answer, 'transaction')
-  const transaction = rebuild(fields)
-  const { from, to, data } = transaction
-  if (transaction.hash !== hash || from === null) throw invalid('transaction', `one with the hash ${hash}`)
   const { blockNumber } = fields
   return {
-    from: from.toLowerCase() as Hex,
-    to: to === null ? undefined : (to.toLowerCase() as Hex),
-    input: data as Hex,
+    ...rebuild(fields, hash),
     blockNumber: blockNumber === null ? undefined : answerQuantity(blockNumber, 'transaction.blockNumber'),
   }
 }
 
-function rebuild(fields: Readonly<Record<string, unknown>>): Transaction {
+function rebuild(fields: Readonly<Record<string, unknown>>, hash: Hex): Omit<SentTransaction, 'blockNumber'> {
   const number = (name: string): bigint => answerQuantity(fields[name], `transaction.${name}`, 2n ** 256n - 1n)
   const type = fields['type'] === undefined ? 0 : Number(number('type'))
   if (type > 2) throw invalid('transaction.type', '0, 1 or 2')
   const v = number('v')
-  const isReplayable = type === 0 && (v === 27n || v === 28n)
   try {
-    return Transaction.from({
+    const transaction = Transaction.from({
       type,
-      chainId: isReplayable ? 0n : type === 0 ? (v - 35n) / 2n : number('chainId'),
+      // A legacy transaction's chain is in its v (EIP-155), where it has one.
+      chainId: type !== 0 ? number('chainId') : v < 35n ? 0n : (v - 35n) / 2n,
       nonce: Number(number('nonce')),
       to: fields['to'] === null ? null : answerBytes(fields['to'], 'transaction.to', 20),
       data: answerBytes(fields['input'], 'transaction.input'),
@@ -58,9 +53,18 @@ function rebuild(fields: Readonly<Record<string, unknown>>): Transaction {
       ...(type === 0 ? {} : { accessList: fields['accessList'] as [] }),
       signature: { r: word(number('r')), s: word(number('s')), v },
     })
+    const { from, to, data } = transaction
+    if (transaction.hash === hash && from !== null) {
+      return {
+        from: from.toLowerCase() as Hex,
+        to: to === null ? undefined : (to.toLowerCase() as Hex),
+        input: data as Hex,
+      }
+    }
   } catch {
-    throw invalid('transaction', 'the fields of a signed transaction')
+    // Told below, like any other fields that are not those of the transaction.
   }
+  throw invalid('transaction', `the fields of the one with the hash ${hash}`)
 }
 
 function word(value: bigint): string {

@@ -73,8 +73,9 @@ export async function refuseFailed(
   if (receipt.ok) return
   let data: Hex | undefined
   try {
-    // The receipt holds no reason: the same call on the state before the block most often fails in the same way.
-    await rpc.request('eth_call', [call, `0x${(receipt.blockNumber - 1n).toString(16)}`])
+    // The receipt holds no reason: the same call on the state after the block most often fails in the same way, also where
+    // an earlier transaction in it is why.
+    await rpc.request('eth_call', [call, `0x${receipt.blockNumber.toString(16)}`])
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
     data = error.data

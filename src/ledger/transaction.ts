@@ -1,6 +1,5 @@
 import { Transaction } from 'ethers'
 import { fromHex, type Hex } from '../core/bytes.ts'
-import { messageOf } from '../core/error.ts'
 import type { ChainProfile } from './deployment.ts'
 import { LedgerError, isLedgerError } from './error.ts'
 import { orReverted } from './revert.ts'
@@ -92,15 +91,20 @@ const MAX_SIGNATURE_BYTES = 33 + 33 + 1 + 2
 
 async function sign(transaction: Transaction, signer: DigestSigner, nonce: bigint): Promise<SignedTransaction> {
   const signature = await signer.signDigest(fromHex(transaction.unsignedHash, 32))
-  try {
-    transaction.signature = signature
-  } catch (cause) {
-    throw new LedgerError('SIGNATURE_WRONG', `the signer's signature is not one: ${messageOf(cause)}`, { cause })
-  }
-  if (transaction.from?.toLowerCase() !== signer.address) {
-    throw new LedgerError('SIGNATURE_WRONG', `expected a signature of ${signer.address}, found another key's`)
+  if (senderWith(transaction, signature) !== signer.address) {
+    throw new LedgerError('SIGNATURE_WRONG', `expected a signature of ${signer.address}, found another key's or none`)
   }
   return { raw: transaction.serialized as Hex, hash: transaction.hash as Hex, nonce }
+}
+
+/** Attaches a signature and recovers whose it is; undefined for what is no signature. */
+function senderWith(transaction: Transaction, signature: Hex): string | undefined {
+  try {
+    transaction.signature = signature
+    return transaction.from?.toLowerCase()
+  } catch {
+    return undefined
+  }
 }
 
 function refuseLarge(bytes: number, max: number): void {
