@@ -2,14 +2,14 @@ import { existsSync } from 'node:fs'
 import { copyFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { AgentConfig } from '../../src/agent/config.ts'
-import { enrolHost, type EnrolledHost } from '../../src/agent/enrol.ts'
+import { enrolHost } from '../../src/agent/enrol.ts'
 import { profileOf, proposeVmm } from '../../src/agent/propose.ts'
 import { readTrustStore } from '../../src/auditor/trust-store.ts'
 import type { Hex } from '../../src/core/bytes.ts'
 import { Hsm } from '../../src/hsm/hsm.ts'
 import { VMM_REGISTRY } from '../../src/ledger/abi.ts'
 import { deployContracts } from '../../src/ledger/deploy.ts'
-import { readDeployment } from '../../src/ledger/deployment.ts'
+import { readDeployment, type Deployment } from '../../src/ledger/deployment.ts'
 import { isLedgerError } from '../../src/ledger/error.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import type { DigestSigner } from '../../src/ledger/signer.ts'
@@ -19,6 +19,7 @@ import { measure } from '../../src/vmm/measurement.ts'
 import { setBalance } from './anvil.ts'
 import type { StackLayout } from './layout.ts'
 import type { Person } from './people.ts'
+import { settleAll } from './settle-all.ts'
 import { swtpmTrustAnchors } from './swtpm.ts'
 
 /** What a stack's host is, once it is enrolled and its VMM authorised. */
@@ -45,36 +46,45 @@ export async function provision(
   onProgress: (label: string) => void,
 ): Promise<Provisioned> {
   const { rpc } = config.ledger
-  for (const { address } of Object.values(signers)) await setBalance(rpc, address)
-  for (const anchor of swtpmTrustAnchors(layout.swtpm)) await copyFile(anchor, join(layout.trust, basename(anchor)))
-  if (!existsSync(layout.deployment)) {
-    onProgress('deploying the contracts')
-    await deploy(layout, rpc, signers)
-  }
   const [tpm, hsm] = [new Tpm(config.tpm), new Hsm(config.hsm)]
-  const ledger = await Ledger.connect(rpc, await readDeployment(layout.deployment))
+  const profile = profileOf(config)
+  let ledger: Ledger | undefined
   try {
-    onProgress('making the keys in the HSM')
-    await makeHsmKeys(hsm, [config.hsm.ledgerKey, config.hsm.dataKey])
-    await setBalance(rpc, (await hsm.ledgerKey()).address)
-    onProgress('measuring the VMM')
-    const profile = profileOf(config)
-    await measure(tpm, profile, config.vmm.log)
+    onProgress('deploying the contracts, making keys, measuring the VMM')
+    const [deployment] = await settleAll([
+      ensureDeployment(layout, rpc, signers),
+      makeHsmKeys(hsm, [config.hsm.ledgerKey, config.hsm.dataKey]),
+      measure(tpm, profile, config.vmm.log),
+    ])
+    ledger = await Ledger.connect(rpc, deployment)
     onProgress('enrolling the host')
-    const trustAnchors = readTrustStore(layout.trust)
-    const { selection } = config.vmm
-    const host: EnrolledHost = await enrolHost({
-      ...{ tpm, hsm, ledger, trustAnchors, selection },
+    await setBalance(rpc, (await hsm.ledgerKey()).address)
+    for (const anchor of swtpmTrustAnchors(layout.swtpm)) await copyFile(anchor, join(layout.trust, basename(anchor)))
+    const { hostId, ledgerAddress } = await enrolHost({
+      ...{ tpm, hsm, ledger },
       registrar: signers.registrar,
+      trustAnchors: readTrustStore(layout.trust),
+      selection: config.vmm.selection,
     })
     onProgress('proposing and approving the VMM')
     const { vmmHash } = await proposeVmm({ tpm, ledger, config: config.vmm, signer: signers.deployer })
     await approve(ledger, vmmHash, [signers.approver1, signers.approver2])
-    return { hostId: host.hostId, ledgerAddress: host.ledgerAddress, vmmHash, note: profile.note ?? '' }
+    return { hostId, ledgerAddress, vmmHash, note: profile.note ?? '' }
   } finally {
-    ledger.close()
+    ledger?.close()
     await Promise.all([tpm.close(), hsm.close()])
   }
+}
+
+/** Funds everybody, and deploys where that was not done yet. */
+async function ensureDeployment(
+  layout: StackLayout,
+  rpc: string,
+  signers: Readonly<Record<Person, DigestSigner>>,
+): Promise<Deployment> {
+  for (const { address } of Object.values(signers)) await setBalance(rpc, address)
+  if (!existsSync(layout.deployment)) await deploy(layout, rpc, signers)
+  return readDeployment(layout.deployment)
 }
 
 async function deploy(
@@ -97,16 +107,19 @@ async function makeHsmKeys(hsm: Hsm, labels: readonly string[]): Promise<void> {
   for (const label of labels) if (!there.has(label)) await hsm.generateKey(label)
 }
 
+/** Enough approvals at once, so that one block takes them. */
 async function approve(ledger: Ledger, vmmHash: Hex, approvers: readonly DigestSigner[]): Promise<void> {
-  for (const approver of approvers) {
-    const { status, epoch } = await ledger.vmm(vmmHash)
-    if (status === 'Authorised') return
-    const data = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch]) as Hex
-    try {
-      await ledger.submit(approver, { to: 'vmmRegistry', data })
-    } catch (error) {
-      // An approval that an interrupted start left behind.
-      if (!isLedgerError(error, 'REVERTED') || error.reason?.name !== 'AlreadyApproved') throw error
-    }
-  }
+  const { status, epoch } = await ledger.vmm(vmmHash)
+  if (status === 'Authorised') return
+  const data = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch]) as Hex
+  await Promise.all(
+    approvers.map(async (approver) => {
+      try {
+        await ledger.submit(approver, { to: 'vmmRegistry', data })
+      } catch (error) {
+        // An approval that an interrupted start left behind.
+        if (!isLedgerError(error, 'REVERTED') || error.reason?.name !== 'AlreadyApproved') throw error
+      }
+    }),
+  )
 }
