@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs'
+import pkcs11js, { type Handle, type PKCS11, type TokenInfo } from 'pkcs11js'
+import { Pkcs11Error } from './error.ts'
+import { invoke } from './errors/return-values.ts'
+
+/** Which token to open. */
+export interface TokenConfig {
+  /** The module's path. */
+  readonly module: string
+  readonly token: string
+}
+
+/** One module, one token, one session: the user is logged in, and the session is read-only. */
+export class Token {
+  readonly #config: TokenConfig
+  readonly #pin: () => string
+  readonly #pkcs11: PKCS11
+  #slot: Handle | undefined
+  #session: Handle | undefined
+
+  /**
+   * Loads the module, finds the token by its label and logs in, trying the PIN once.
+   *
+   * @param pin gives the PIN at each login; the binding needs it as a string, which cannot be wiped
+   * @throws Pkcs11Error MODULE_MISSING, TOKEN_NOT_FOUND, TOKEN_AMBIGUOUS, TOKEN_NOT_READY, PIN_*
+   */
+  constructor(config: TokenConfig, pin: () => string) {
+    this.#config = config
+    this.#pin = pin
+    this.#pkcs11 = load(config.module)
+    this.#open()
+  }
+
+  /** Finalises the module and opens everything anew. All handles that were found before are void. */
+  reopen(): void {
+    try {
+      this.#pkcs11.C_Finalize()
+    } catch {
+      // It may be in any state; what counts is what C_Initialize says.
+    }
+    this.#open()
+  }
+
+  /** Calls one function of the module, in the session. */
+  call<T>(fn: keyof PKCS11, call: (pkcs11: PKCS11, session: Handle) => T): T {
+    const session = this.#session
+    if (session === undefined) throw new Pkcs11Error('SESSION_LOST', 'there is no session')
+    return invoke(fn, () => call(this.#pkcs11, session))
+  }
+
+  /** Replaces the session, in which an operation may have been left half done. The login and the handles stay. */
+  renewSession(): void {
+    const old = this.#session
+    this.#session = this.#openSession(0)
+    if (old !== undefined) invoke('C_CloseSession', () => this.#pkcs11.C_CloseSession(old))
+  }
+
+  /** Calls one function of the module in a session that may write to the token, and closes it. */
+  withWritableSession<T>(fn: keyof PKCS11, call: (pkcs11: PKCS11, session: Handle) => T): T {
+    const session = this.#openSession(pkcs11js.CKF_RW_SESSION)
+    try {
+      return invoke(fn, () => call(this.#pkcs11, session))
+    } finally {
+      invoke('C_CloseSession', () => this.#pkcs11.C_CloseSession(session))
+    }
+  }
+
+  #open(): void {
+    this.#session = undefined
+    // Without this flag the binding lets modules with threads of their own corrupt memory.
+    invoke('C_Initialize', () => this.#pkcs11.C_Initialize({ flags: pkcs11js.CKF_OS_LOCKING_OK }))
+    this.#slot = this.#findSlot()
+    this.#session = this.#openSession(0)
+    const slot = this.#slot
+    refuseRiskyLogin(invoke('C_GetTokenInfo', () => this.#pkcs11.C_GetTokenInfo(slot)))
+    this.call('C_Login', (pkcs11, session) => pkcs11.C_Login(session, pkcs11js.CKU_USER, this.#pin()))
+  }
+
+  #findSlot(): Handle {
+    const { token } = this.#config
+    const slots = invoke('C_GetSlotList', () => this.#pkcs11.C_GetSlotList(true))
+    const found = slots.filter((slot) => this.#labelOf(slot) === token)
+    const [slot] = found
+    if (slot === undefined) throw new Pkcs11Error('TOKEN_NOT_FOUND', `no token is labelled ${token}`)
+    if (found.length > 1) throw new Pkcs11Error('TOKEN_AMBIGUOUS', `${found.length} tokens are labelled ${token}`)
+    return slot
+  }
+
+  #labelOf(slot: Handle): string | undefined {
+    try {
+      // Padded to 32 characters with blanks (PKCS#11 3.0, CK_TOKEN_INFO).
+      return this.#pkcs11.C_GetTokenInfo(slot).label.replace(/[ \0]+$/, '')
+    } catch {
+      // Another slot's token may be broken or just being removed: that is no reason to refuse ours.
+      return undefined
+    }
+  }
+
+  #openSession(flags: number): Handle {
+    const slot = this.#slot
+    if (slot === undefined) throw new Pkcs11Error('SESSION_LOST', 'there is no token')
+    return invoke('C_OpenSession', () => this.#pkcs11.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | flags))
+  }
+}
+
+function load(path: string): PKCS11 {
+  if (!existsSync(path)) throw new Pkcs11Error('MODULE_MISSING', `there is no PKCS#11 module ${path}`)
+  const pkcs11 = new pkcs11js.PKCS11()
+  try {
+    pkcs11.load(path)
+  } catch (cause) {
+    throw new Pkcs11Error('MODULE_MISSING', `${path} cannot be loaded as a PKCS#11 module`, {}, { cause })
+  }
+  return pkcs11
+}
+
+/** A wrong PIN counts: it is tried only while it cannot lock the token. */
+function refuseRiskyLogin({ flags, label }: TokenInfo): void {
+  const token = label.trim()
+  if ((flags & pkcs11js.CKF_USER_PIN_LOCKED) !== 0) {
+    throw new Pkcs11Error('PIN_LOCKED', `the user PIN of ${token} is locked`)
+  }
+  if ((flags & pkcs11js.CKF_USER_PIN_FINAL_TRY) !== 0) {
+    throw new Pkcs11Error('PIN_FINAL_TRY', `one more wrong PIN would lock ${token}: log in by hand first`)
+  }
+  if ((flags & pkcs11js.CKF_USER_PIN_INITIALIZED) === 0) {
+    throw new Pkcs11Error('TOKEN_NOT_READY', `${token} has no user PIN`)
+  }
+}
