@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto'
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { stopProcess } from '../../hil/stack/process.ts'
+import { manufactureSwtpm, startSwtpm, swtpmTrustAnchors } from '../../hil/stack/swtpm.ts'
+import { enrolHost } from '../../src/agent/enrol.ts'
+import { proposeVmm } from '../../src/agent/propose.ts'
+import { readTrustStore } from '../../src/auditor/trust-store.ts'
+import { fromHex, toHex, type Hex } from '../../src/core/bytes.ts'
+import { ACCESS_POLICY, VMM_REGISTRY } from '../../src/ledger/abi.ts'
+import { encodeCommit } from '../../src/ledger/commit.ts'
+import type { ContractName } from '../../src/ledger/deployment.ts'
+import { Ledger } from '../../src/ledger/ledger.ts'
+import type { DigestSigner } from '../../src/ledger/signer.ts'
+import { hashHeader, type BatchHeader } from '../../src/record/batch.ts'
+import { qualifyingData } from '../../src/record/binding.ts'
+import { UNLIMITED, grantId, type Grant } from '../../src/record/grant.ts'
+import { ZERO_HASH, dataId, operationId } from '../../src/record/hash.ts'
+import { leafOf, type OperationRecord } from '../../src/record/record.ts'
+import { rootOf } from '../../src/record/tree.ts'
+import { Tpm } from '../../src/tpm/tpm.ts'
+import { measure } from '../../src/vmm/measurement.ts'
+import { startLocalLedger } from '../ledger/local-ledger.ts'
+
+export const SELECTION = { bank: 'sha256', pcrs: [13] } as const
+
+/** What a test may choose of a record. What it leaves out is what a good host would write. */
+export type RecordParts = Partial<OperationRecord>
+
+/** What a test may choose of a batch's header. */
+export type HeaderParts = Partial<BatchHeader>
+
+/** A real ledger, and a host on it with a TPM that commits whatever a test wants: the ledger refuses no authentic evidence. */
+export type Rig = Awaited<ReturnType<typeof startRig>>
+
+export async function startRig() {
+  const dir = await mkdtemp(join(tmpdir(), 'attestry-audit-'))
+  const [tpmDir, trustDir, vmmDir] = [join(dir, 'tpm'), join(dir, 'trust'), join(dir, 'vmm')]
+  for (const path of [tpmDir, trustDir, vmmDir]) await mkdir(path)
+  await writeFile(join(vmmDir, 'qemu'), 'qemu')
+  const [local, { process: swtpm, tcti }] = await Promise.all([
+    startLocalLedger(),
+    manufactureSwtpm(tpmDir).then(() => startSwtpm(tpmDir)),
+  ])
+  for (const anchor of swtpmTrustAnchors(tpmDir)) await copyFile(anchor, join(trustDir, basename(anchor)))
+  const trustAnchors = readTrustStore(trustDir)
+  const tpm = new Tpm({ tcti })
+  const ledger = await Ledger.connect(local.rpc, local.deployment)
+  const [host, alice, bob] = await Promise.all([local.signer('host'), local.signer('alice'), local.signer('bob')])
+
+  const send = async (who: DigestSigner, to: ContractName, data: string) =>
+    ledger.submit(who, { to, data: data as Hex })
+  const policy = async (who: DigestSigner, name: string, ...args: readonly unknown[]) =>
+    send(who, 'accessPolicy', ACCESS_POLICY.encodeFunctionData(name, args))
+
+  /** Measures the VMM's directory as it is now, proposes it, and approves it. */
+  const authoriseVmm = async (): Promise<Hex> => {
+    const config = { pcr: 13, selection: SELECTION, log: join(dir, 'vmm.cel') }
+    const components = [{ name: 'vmm', path: vmmDir }]
+    await measure(tpm, { name: 'test', selection: SELECTION, pcr: 13, components }, config.log)
+    const { vmmHash, epoch } = await proposeVmm({ tpm, ledger, config, signer: local.owner })
+    await send(local.owner, 'vmmRegistry', VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch]))
+    return vmmHash
+  }
+
+  const { hostId } = await enrolHost({
+    tpm,
+    hsm: {
+      ledgerKey: () => Promise.resolve({ label: 'host', address: host.address, publicKey: '0x' }),
+      signDigest: (digest) => host.signDigest(digest),
+    },
+    ledger,
+    registrar: local.owner,
+    trustAnchors,
+    selection: SELECTION,
+  })
+  const vmmHash = await authoriseVmm()
+  const salt = toHex(randomBytes(32))
+  await policy(alice, 'registerData', salt)
+  const data = dataId(alice.address, salt)
+
+  /** A grant of alice's data to bob, unless the test says otherwise. */
+  const grant = async (parts: Partial<Grant> = {}, grantor = alice): Promise<Hex> => {
+    const whole: Grant = {
+      dataId: data,
+      grantee: bob.address,
+      operationId: ZERO_HASH,
+      notBefore: 0n,
+      notAfter: UNLIMITED,
+      maxUses: UNLIMITED,
+      vmmHash: ZERO_HASH,
+      hostId: ZERO_HASH,
+      minAssurance: 1,
+      delegationDepth: 0,
+      parent: ZERO_HASH,
+      salt: toHex(randomBytes(32)),
+      ...parts,
+    }
+    await policy(grantor, 'grant', whole)
+    return grantId(ledger.domain('accessPolicy'), whole)
+  }
+
+  /** Commits records, numbered and with times as a good host's; by default each is alice's, done. */
+  const commit = async (
+    parts: readonly RecordParts[],
+    header: HeaderParts = {},
+  ): Promise<readonly OperationRecord[]> => {
+    const [firstSeq, prevHead, latest] = await Promise.all([
+      ledger.nextSeq(hostId),
+      ledger.head(hostId),
+      ledger.latestBlock(),
+    ])
+    const records = parts.map((part, i): OperationRecord => {
+      const status = part.status ?? 0
+      return {
+        hostId,
+        seq: firstSeq + BigInt(i),
+        vmmHash,
+        operationId: operationId('encrypt'),
+        requester: alice.address,
+        requestHash: toHex(randomBytes(32)),
+        dataId: data,
+        grantId: ZERO_HASH,
+        policyBlock: latest.number,
+        dataHash: toHex(randomBytes(32)),
+        resultHash: status === 0 ? toHex(randomBytes(32)) : ZERO_HASH,
+        status,
+        timestamp: latest.timestamp,
+        ...part,
+      }
+    })
+    const anchor = await ledger.blockAt(latest.number - 1n)
+    const whole: BatchHeader = {
+      hostId,
+      firstSeq,
+      count: records.length,
+      root: rootOf(records.map(leafOf)),
+      prevHead,
+      anchorBlock: anchor.number,
+      nvCounter: await tpm.incrementCounter(),
+      ...header,
+    }
+    const { chainId, verifyingContract: contract } = ledger.domain('auditLog')
+    const binding = { purpose: 'commit', chainId, contract, hostId, anchorBlockHash: anchor.hash } as const
+    const quote = await tpm.quote(SELECTION, qualifyingData({ ...binding, payloadHash: hashHeader(whole) }))
+    await send(host, 'auditLog', encodeCommit(whole, records, quote))
+    return records
+  }
+
+  const stop = async (): Promise<void> => {
+    ledger.close()
+    await tpm.close()
+    await stopProcess(swtpm)
+    await local.stop()
+    await rm(dir, { recursive: true })
+  }
+
+  return {
+    ...{ dir, vmmDir, trustDir, local, ledger, tpm, host, alice, bob, trustAnchors, hostId, vmmHash, data },
+    ...{ send, policy, grant, commit, authoriseVmm, stop },
+  }
+}
+
+/** Signs any digest. */
+export async function sign(signer: DigestSigner, digest: Hex): Promise<Hex> {
+  return signer.signDigest(fromHex(digest, 32))
+}
