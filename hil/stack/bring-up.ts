@@ -4,15 +4,15 @@ import { vmmHash } from '../../src/evidence/vmm-hash.ts'
 import { Tpm } from '../../src/tpm/tpm.ts'
 import { startAgent } from './agent-process.ts'
 import { startAnvil } from './anvil.ts'
-import { TOKEN, writeConfiguration } from './configuration.ts'
+import { writeConfiguration } from './configuration.ts'
 import type { StackLayout } from './layout.ts'
 import { PartList } from './part-list.ts'
-import { makePin, signersOf } from './people.ts'
+import { signersOf } from './people.ts'
 import { provision } from './provision.ts'
 import { settleAll } from './settle-all.ts'
-import { makeSoftHsmToken } from './softhsm.ts'
 import { readState, writeState, type StackPart, type StackState } from './state.ts'
 import { manufactureSwtpm, startSwtpm } from './swtpm.ts'
+import { ensureToken } from './token.ts'
 import { makeVmmFiles } from './vmm-files.ts'
 
 /** A stack that runs. */
@@ -61,14 +61,13 @@ async function startDevices(
   onProgress: (label: string) => void,
 ): Promise<AgentConfig> {
   onProgress('starting TPM, HSM and ledger')
-  await makePin(layout)
   await makeVmmFiles(layout)
-  const [swtpm, anvil, token] = await settleAll([
+  const [swtpm, anvil, hsm] = await settleAll([
     parts.ensure('swtpm', () => startTpm(layout)),
     parts.ensure('anvil', () => startLedger(layout, before.rpc)),
-    makeSoftHsmToken(layout.softhsm, { label: TOKEN, pinFile: layout.pin }),
+    ensureToken(layout),
   ])
-  await writeConfiguration(layout, { tcti: swtpm.where, rpc: anvil.where, ...token })
+  await writeConfiguration(layout, { tcti: swtpm.where, rpc: anvil.where, hsm })
   return readConfig(layout.configuration)
 }
 

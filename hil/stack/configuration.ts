@@ -1,29 +1,26 @@
 import { writeFile } from 'node:fs/promises'
 import { stringify } from 'smol-toml'
 import type { StackLayout } from './layout.ts'
-
-/** The label of the stack's HSM token. */
-export const TOKEN = 'attestry'
+import type { SoftHsm } from './softhsm.ts'
 
 /** What is not known before the parts run. */
 export interface StackAddresses {
   readonly tcti: string
   readonly rpc: string
-  readonly module: string
-  readonly environment: Readonly<Record<string, string>>
+  readonly hsm: SoftHsm
 }
 
 /** Writes the agent's configuration for a stack. */
 export async function writeConfiguration(layout: StackLayout, addresses: StackAddresses): Promise<void> {
-  const { tcti, rpc, module, environment } = addresses
+  const { tcti, rpc, hsm } = addresses
   const text = stringify({
     state: layout.agentState,
     tpm: { tcti, deadline_ms: 10_000 },
     hsm: {
-      module,
-      token: TOKEN,
-      pin_file: layout.pin,
-      environment,
+      module: hsm.module,
+      token: hsm.token,
+      pin_file: hsm.pinFile,
+      environment: hsm.environment,
       deadline_ms: 10_000,
       ledger_key: 'attestry/ledger/v1',
       data_key: 'attestry/data/v1',

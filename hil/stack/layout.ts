@@ -1,5 +1,5 @@
 import { chmod, mkdir, open, readdir } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { StackError } from './error.ts'
 
 /** Where everything of one stack lies. All paths are absolute. */
@@ -9,8 +9,6 @@ export interface StackLayout {
   readonly state: string
   /** `NAME.key`, mode 0600. */
   readonly keys: string
-  /** The HSM user's PIN, mode 0600. */
-  readonly pin: string
   readonly swtpm: string
   readonly softhsm: string
   readonly anvil: string
@@ -36,7 +34,6 @@ export function layoutOf(directory: string): StackLayout {
     dir,
     state: join(dir, 'stack.json'),
     keys: join(dir, 'keys'),
-    pin: join(dir, 'secrets', 'pin'),
     swtpm: join(dir, 'swtpm'),
     softhsm: join(dir, 'softhsm'),
     anvil: join(dir, 'anvil'),
@@ -62,7 +59,7 @@ export function layoutOf(directory: string): StackLayout {
 
 /** Makes the directories, for this user alone. @throws StackError `DIRECTORY_IN_USE` */
 export async function makeDirectories(layout: StackLayout): Promise<void> {
-  const { dir, keys, pin, swtpm, softhsm, anvil, vmm, trust, agentState } = layout
+  const { dir, keys, swtpm, softhsm, anvil, vmm, trust, agentState } = layout
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const found = await readdir(dir)
   if (found.length > 0 && !found.includes(basename(layout.state))) {
@@ -71,7 +68,7 @@ export async function makeDirectories(layout: StackLayout): Promise<void> {
   // From here on the directory is known as a stack's, however far this gets.
   await (await open(layout.state, 'a', 0o600)).close()
   await chmod(dir, 0o700)
-  for (const path of [keys, dirname(pin), swtpm, softhsm, anvil, vmm, trust, agentState]) {
+  for (const path of [keys, swtpm, softhsm, anvil, vmm, trust, agentState]) {
     await mkdir(path, { recursive: true, mode: 0o700 })
   }
 }

@@ -25,18 +25,13 @@ export async function signersOf(layout: StackLayout): Promise<Readonly<Record<Pe
   const signers = await Promise.all(
     PEOPLE.map(async (person) => {
       const path = join(layout.keys, `${person}.key`)
-      await writeOnce(path, `0x${randomBytes(32).toString('hex')}\n`)
+      if (!existsSync(path)) await writeFile(path, newKey(), { mode: 0o600, flag: 'wx' })
       return [person, await keyFileSigner(path)] as const
     }),
   )
   return Object.fromEntries(signers) as Record<Person, DigestSigner>
 }
 
-/** The HSM user's PIN, made where there is none: what a file holds is kept. */
-export async function makePin(layout: StackLayout): Promise<void> {
-  await writeOnce(layout.pin, randomBytes(16).toString('hex'))
-}
-
-async function writeOnce(path: string, secret: string): Promise<void> {
-  if (!existsSync(path)) await writeFile(path, secret, { mode: 0o600, flag: 'wx' })
+function newKey(): string {
+  return `0x${randomBytes(32).toString('hex')}\n`
 }

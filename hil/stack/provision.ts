@@ -107,19 +107,17 @@ async function makeHsmKeys(hsm: Hsm, labels: readonly string[]): Promise<void> {
   for (const label of labels) if (!there.has(label)) await hsm.generateKey(label)
 }
 
-/** Enough approvals at once, so that one block takes them. */
+/** One after the other: the approval that completes them needs more gas than was estimated beside the first. */
 async function approve(ledger: Ledger, vmmHash: Hex, approvers: readonly DigestSigner[]): Promise<void> {
-  const { status, epoch } = await ledger.vmm(vmmHash)
-  if (status === 'Authorised') return
-  const data = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch]) as Hex
-  await Promise.all(
-    approvers.map(async (approver) => {
-      try {
-        await ledger.submit(approver, { to: 'vmmRegistry', data })
-      } catch (error) {
-        // An approval that an interrupted start left behind.
-        if (!isLedgerError(error, 'REVERTED') || error.reason?.name !== 'AlreadyApproved') throw error
-      }
-    }),
-  )
+  for (const approver of approvers) {
+    const { status, epoch } = await ledger.vmm(vmmHash)
+    if (status === 'Authorised') return
+    const data = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch]) as Hex
+    try {
+      await ledger.submit(approver, { to: 'vmmRegistry', data })
+    } catch (error) {
+      // An approval that an interrupted start left behind.
+      if (!isLedgerError(error, 'REVERTED') || error.reason?.name !== 'AlreadyApproved') throw error
+    }
+  }
 }
