@@ -29,7 +29,7 @@ server.on('error', (error) => {
   tell({ kind: 'failed', message: messageOf(error) })
   process.disconnect()
 })
-process.once('disconnect', () => server.close())
+process.once('disconnect', () => process.exit())
 
 // Only this user may connect, from the first moment on.
 process.umask(0o177)

@@ -52,9 +52,11 @@ export class Gate {
 
   /** Lets nobody in any more; the socket's file is gone. Connections that were handed over stay. */
   async close(): Promise<void> {
+    if (this.#guard === undefined) return
     this.#stop.abort()
-    if (this.#child?.connected === true) this.#child.disconnect()
+    this.#child?.kill('SIGKILL')
     await this.#guard
+    await rm(this.#path, { force: true })
   }
 
   /** Starts the process again, with back-off, whenever it ends. */
@@ -64,9 +66,11 @@ export class Gate {
     let ended = first
     for (;;) {
       await ended
+      if (!signal.aborted) {
+        this.#log('error', 'gate.ended', { retryMs: backOffMs })
+        await sleep(backOffMs, undefined, { signal }).catch(() => undefined)
+      }
       if (signal.aborted) return
-      this.#log('error', 'gate.ended', { retryMs: backOffMs })
-      await sleep(backOffMs, undefined, { signal }).catch(() => undefined)
       try {
         ;({ ended } = await this.#start())
         backOffMs = FIRST_BACK_OFF_MS
@@ -82,6 +86,7 @@ export class Gate {
     await removeStale(this.#path)
     const child = fork(CHILD, [this.#path], { env: {}, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.#child = child
+    if (this.#stop.signal.aborted) child.kill('SIGKILL')
     const ended = new Promise<void>((resolve) => {
       child.once('exit', () => resolve())
       child.once('error', () => resolve())
