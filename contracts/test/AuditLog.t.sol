@@ -320,6 +320,11 @@ contract AuditLogTest is Rig {
         }
     }
 
+    function test_hasNothingToCompareAFirstBatchWith() public {
+        Record[] memory records = _records(1);
+        equal(uint8(_verdicts(_header(records, 0), records)[0]), 0, "verdict");
+    }
+
     function test_marksTimesThatAreFarFromTheBlocks() public {
         Record[] memory records = _records(6);
         records[0].timestamp = uint64(block.timestamp - 3600);
