@@ -82,7 +82,7 @@ export class Api {
     try {
       await this.#route(request, response)
     } catch (error) {
-      if (response.headersSent || request.destroyed) response.destroy()
+      if (response.headersSent || response.destroyed) response.destroy()
       else this.#refuse(response, error)
     }
   }
