@@ -2,12 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { setBalance } from '../../hil/stack/anvil.ts'
 import { stopProcess } from '../../hil/stack/process.ts'
+import { createSoftHsm } from '../../hil/stack/softhsm.ts'
 import { manufactureSwtpm, startSwtpm, swtpmTrustAnchors } from '../../hil/stack/swtpm.ts'
 import { enrolHost } from '../../src/agent/enrol.ts'
 import { proposeVmm } from '../../src/agent/propose.ts'
 import { readTrustStore } from '../../src/auditor/trust-store.ts'
 import { fromHex, toHex, type Hex } from '../../src/core/bytes.ts'
+import { Hsm } from '../../src/hsm/hsm.ts'
 import { ACCESS_POLICY, VMM_REGISTRY } from '../../src/ledger/abi.ts'
 import { encodeCommit } from '../../src/ledger/commit.ts'
 import type { ContractName } from '../../src/ledger/deployment.ts'
@@ -19,6 +23,7 @@ import { UNLIMITED, grantId, type Grant } from '../../src/record/grant.ts'
 import { ZERO_HASH, dataId, operationId } from '../../src/record/hash.ts'
 import { leafOf, type OperationRecord } from '../../src/record/record.ts'
 import { rootOf } from '../../src/record/tree.ts'
+import type { PcrSelection } from '../../src/tcg/pcr-selection.ts'
 import { Tpm } from '../../src/tpm/tpm.ts'
 import { measure } from '../../src/vmm/measurement.ts'
 import { startLocalLedger } from '../ledger/local-ledger.ts'
@@ -31,28 +36,55 @@ export type RecordParts = Partial<OperationRecord>
 /** What a test may choose of a batch's header. */
 export type HeaderParts = Partial<BatchHeader>
 
-/** A real ledger, and a host on it with a TPM that commits whatever a test wants: the ledger refuses no authentic evidence. */
+/**
+ * A real ledger, and a host on it with a (software) TPM and HSM of its own, which commits whatever a test wants: the ledger refuses
+ * no authentic evidence.
+ */
 export type Rig = Awaited<ReturnType<typeof startRig>>
 
 export async function startRig() {
   const dir = await mkdtemp(join(tmpdir(), 'attestry-audit-'))
-  const [tpmDir, trustDir, vmmDir] = [join(dir, 'tpm'), join(dir, 'trust'), join(dir, 'vmm')]
-  for (const path of [tpmDir, trustDir, vmmDir]) await mkdir(path)
+  const [tpmDir, hsmDir, trustDir, vmmDir] = [join(dir, 'tpm'), join(dir, 'hsm'), join(dir, 'trust'), join(dir, 'vmm')]
+  for (const path of [tpmDir, hsmDir, trustDir, vmmDir]) await mkdir(path)
   await writeFile(join(vmmDir, 'qemu'), 'qemu')
-  const [local, { process: swtpm, tcti }] = await Promise.all([
+  const [local, { process: swtpm, tcti }, token] = await Promise.all([
     startLocalLedger(),
     manufactureSwtpm(tpmDir).then(() => startSwtpm(tpmDir)),
+    createSoftHsm(hsmDir, { label: 'audit', pin: '1234', soPin: '5678' }),
   ])
   for (const anchor of swtpmTrustAnchors(tpmDir)) await copyFile(anchor, join(trustDir, basename(anchor)))
   const trustAnchors = readTrustStore(trustDir)
   const tpm = new Tpm({ tcti })
   const ledger = await Ledger.connect(local.rpc, local.deployment)
-  const [host, alice, bob] = await Promise.all([local.signer('host'), local.signer('alice'), local.signer('bob')])
+  const [alice, bob] = await Promise.all([local.signer('alice'), local.signer('bob')])
+  const hsm = new Hsm({ ...token, ledgerKey: 'attestry/ledger/v1', dataKey: 'attestry/data/v1' })
+  await hsm.generateKey('attestry/ledger/v1')
+  const { address } = await hsm.ledgerKey()
+  const host: DigestSigner = { address, signDigest: (digest) => hsm.signDigest(digest) }
+  await setBalance(local.rpc, address)
 
   const send = async (who: DigestSigner, to: ContractName, data: string) =>
     ledger.submit(who, { to, data: data as Hex })
   const policy = async (who: DigestSigner, name: string, ...args: readonly unknown[]) =>
     send(who, 'accessPolicy', ACCESS_POLICY.encodeFunctionData(name, args))
+
+  /** Several calls of the policy in as few blocks as they fit into. None may need another of them. */
+  const policyAtOnce = async (
+    calls: readonly { readonly who: DigestSigner; readonly name: string; readonly args: readonly unknown[] }[],
+  ): Promise<void> => {
+    const hashes: Hex[] = []
+    for (const { who, name, args } of calls) {
+      const data = ACCESS_POLICY.encodeFunctionData(name, args) as Hex
+      const { raw, hash } = await ledger.prepare(who, { to: 'accessPolicy', data })
+      await ledger.send(raw)
+      hashes.push(hash)
+    }
+    for (const hash of hashes) {
+      let receipt = await ledger.receipt(hash)
+      for (; receipt === undefined; receipt = await ledger.receipt(hash)) await sleep(20)
+      if (!receipt.ok) throw new Error(`transaction ${hash} failed`)
+    }
+  }
 
   /** Measures the VMM's directory as it is now, proposes it, and approves it. */
   const authoriseVmm = async (): Promise<Hex> => {
@@ -64,17 +96,8 @@ export async function startRig() {
     return vmmHash
   }
 
-  const { hostId } = await enrolHost({
-    tpm,
-    hsm: {
-      ledgerKey: () => Promise.resolve({ label: 'host', address: host.address, publicKey: '0x' }),
-      signDigest: (digest) => host.signDigest(digest),
-    },
-    ledger,
-    registrar: local.owner,
-    trustAnchors,
-    selection: SELECTION,
-  })
+  const registrar = local.owner
+  const { hostId } = await enrolHost({ tpm, hsm, ledger, registrar, trustAnchors, selection: SELECTION })
   const vmmHash = await authoriseVmm()
   const salt = toHex(randomBytes(32))
   await policy(alice, 'registerData', salt)
@@ -105,6 +128,7 @@ export async function startRig() {
   const commit = async (
     parts: readonly RecordParts[],
     header: HeaderParts = {},
+    selection: PcrSelection = SELECTION,
   ): Promise<readonly OperationRecord[]> => {
     const [firstSeq, prevHead, latest] = await Promise.all([
       ledger.nextSeq(hostId),
@@ -143,14 +167,14 @@ export async function startRig() {
     }
     const { chainId, verifyingContract: contract } = ledger.domain('auditLog')
     const binding = { purpose: 'commit', chainId, contract, hostId, anchorBlockHash: anchor.hash } as const
-    const quote = await tpm.quote(SELECTION, qualifyingData({ ...binding, payloadHash: hashHeader(whole) }))
+    const quote = await tpm.quote(selection, qualifyingData({ ...binding, payloadHash: hashHeader(whole) }))
     await send(host, 'auditLog', encodeCommit(whole, records, quote))
     return records
   }
 
   const stop = async (): Promise<void> => {
     ledger.close()
-    await tpm.close()
+    await Promise.all([tpm.close(), hsm.close()])
     await stopProcess(swtpm)
     await local.stop()
     await rm(dir, { recursive: true })
@@ -158,7 +182,7 @@ export async function startRig() {
 
   return {
     ...{ dir, vmmDir, trustDir, local, ledger, tpm, host, alice, bob, trustAnchors, hostId, vmmHash, data },
-    ...{ send, policy, grant, commit, authoriseVmm, stop },
+    ...{ send, policy, policyAtOnce, grant, commit, authoriseVmm, stop },
   }
 }
 
