@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, globSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -52,13 +52,19 @@ export function isRunning(process: StackProcess): boolean {
   return startTimeOf(process.pid) === process.startTime
 }
 
-/** Ends it: SIGTERM, and SIGKILL where it has not gone in time. Nothing happens where it is gone already. */
+/**
+ * Ends it: SIGTERM, and SIGKILL where it has not gone in time. Its children, whom it is to end, are waited for, and ended
+ * where they outlive it for as long. Nothing happens where it is gone already.
+ */
 export async function stopProcess(process: StackProcess, graceMs = 5000): Promise<void> {
+  const children = isRunning(process) ? childrenOf(process) : []
   signal(process, 'SIGTERM')
-  const deadline = Date.now() + graceMs
-  while (isRunning(process)) {
-    if (Date.now() > deadline) signal(process, 'SIGKILL')
-    await sleep(20)
+  for (const each of [process, ...children]) {
+    const deadline = Date.now() + graceMs
+    while (isRunning(each)) {
+      if (Date.now() > deadline) signal(each, 'SIGKILL')
+      await sleep(20)
+    }
   }
 }
 
@@ -80,12 +86,27 @@ function signal(target: StackProcess, name: NodeJS.Signals): void {
   if (isRunning(target)) process.kill(target.pid, name)
 }
 
-function startTimeOf(pid: number): string | undefined {
+function childrenOf({ name, pid, log }: StackProcess): readonly StackProcess[] {
+  return globSync(`/proc/${pid}/task/*/children`).flatMap((path) =>
+    readText(path)
+      .split(' ')
+      .flatMap((child) => {
+        const startTime = startTimeOf(Number(child))
+        return startTime === undefined ? [] : [{ name: `${name}'s child`, pid: Number(child), startTime, log }]
+      }),
+  )
+}
+
+function readText(path: string): string {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? undefined : fields[19]
+    return readFileSync(path, 'utf8')
   } catch {
-    return undefined
+    return ''
   }
+}
+
+function startTimeOf(pid: number): string | undefined {
+  const stat = readText(`/proc/${pid}/stat`)
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' ? undefined : fields[19]
 }

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { X509Certificate } from '@peculiar/x509'
+import { setBalance, startAnvil } from '../../hil/stack/anvil.ts'
+import { stopProcess } from '../../hil/stack/process.ts'
+import { createSoftHsm } from '../../hil/stack/softhsm.ts'
+import { manufactureSwtpm, startSwtpm, swtpmTrustAnchors } from '../../hil/stack/swtpm.ts'
+import { Hsm } from '../../src/hsm/hsm.ts'
+import { deployContracts } from '../../src/ledger/deploy.ts'
+import { Ledger } from '../../src/ledger/ledger.ts'
+import { keyFileSigner, type DigestSigner } from '../../src/ledger/signer.ts'
+import { Tpm } from '../../src/tpm/tpm.ts'
+
+/** A TPM, and the certificates that vouch for it. */
+export interface TpmRig {
+  readonly tpm: Tpm
+  readonly trustAnchors: readonly Uint8Array[]
+}
+
+/** A ledger, two TPMs of two certification authorities, and a token with two ledger keys. */
+export class EnrolRig {
+  readonly dir: string
+  readonly #started = new AsyncDisposableStack()
+
+  private constructor(dir: string) {
+    this.dir = dir
+    this.#started.defer(() => rm(dir, { recursive: true, force: true }))
+  }
+
+  static async make(): Promise<EnrolRig> {
+    return new EnrolRig(await mkdtemp(join(tmpdir(), 'attestry-enrol-')))
+  }
+
+  async startTpm(name: string): Promise<TpmRig> {
+    const dir = join(this.dir, name)
+    await mkdir(dir)
+    await manufactureSwtpm(dir)
+    const { process, tcti } = await startSwtpm(dir)
+    this.#started.defer(() => stopProcess(process))
+    const tpm = new Tpm({ tcti })
+    this.#started.defer(() => tpm.close())
+    const pems = await Promise.all(swtpmTrustAnchors(dir).map((path) => readFile(path, 'utf8')))
+    return { tpm, trustAnchors: pems.map((pem) => new Uint8Array(new X509Certificate(pem).rawData)) }
+  }
+
+  /** Two keys of one token, each as an HSM of its own. */
+  async startHsms(): Promise<readonly [Hsm, Hsm]> {
+    const dir = join(this.dir, 'hsm')
+    const token = await createSoftHsm(dir, { label: 'test', pin: 'user-pin', soPin: 'officer-pin' })
+    const open = async (version: number): Promise<Hsm> => {
+      const label = `attestry/ledger/v${version}`
+      const hsm = new Hsm({ ...token, ledgerKey: label, dataKey: 'attestry/data/v1' })
+      this.#started.defer(() => hsm.close())
+      await hsm.generateKey(label)
+      return hsm
+    }
+    return [await open(1), await open(2)]
+  }
+
+  async startLedger(): Promise<{ ledger: Ledger; registrar: DigestSigner }> {
+    const dir = join(this.dir, 'anvil')
+    await mkdir(dir)
+    const { process, rpc } = await startAnvil(dir, { blockTimeS: 0.2 })
+    this.#started.defer(() => stopProcess(process))
+    const path = join(this.dir, 'registrar.key')
+    await writeFile(path, randomBytes(32).toString('hex'), { mode: 0o600 })
+    const registrar = await keyFileSigner(path)
+    await setBalance(rpc, registrar.address)
+    const deployment = await deployContracts(rpc, registrar, {
+      registrars: [registrar.address],
+      approvers: [registrar.address],
+      threshold: 1,
+      profile: { transactionType: 2, maxTransactionBytes: 131_072 },
+    })
+    const ledger = await Ledger.connect(rpc, deployment)
+    this.#started.defer(() => ledger.close())
+    return { ledger, registrar }
+  }
+
+  stop(): Promise<void> {
+    return this.#started.disposeAsync()
+  }
+}
