@@ -26,7 +26,7 @@ export async function engineSuite(say: (text: string) => void): Promise<readonly
   const dir = await mkdtemp(join(tmpdir(), 'attestry-bench-'))
   try {
     const stack = await stackUp(dir, { onProgress: say })
-    const config = await readConfig(join(dir, 'agent.toml'))
+    const config = readConfig(join(dir, 'agent.toml'))
     const ledger = await Ledger.connect(config.ledger.rpc, await readDeployment(config.ledger.deployment))
     const hsm = new Hsm(config.hsm)
     try {

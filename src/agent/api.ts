@@ -13,7 +13,7 @@ import type { Readiness, Status } from './status.ts'
 
 /** What the API answers from. */
 export interface ApiParts {
-  readonly engine: Engine
+  readonly engine: Pick<Engine, 'submit'>
   readonly status: () => Promise<Status>
   readonly readiness: () => Promise<Readiness>
   readonly maxInputBytes: number

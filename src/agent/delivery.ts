@@ -1,5 +1,5 @@
 import type { SecureRegion } from '../hsm/hsm.ts'
-import { reasonOf } from '../record/reason.ts'
+import { REASON_WORDS, reasonOf } from '../record/reason.ts'
 import type { Receipt } from '../record/receipt.ts'
 import type { OperationRecord } from '../record/record.ts'
 import type { Admitted } from './admission.ts'
@@ -85,7 +85,7 @@ export async function refusalOnRecord(
   })
   const transaction = (await awaitRelease(parts, record, release, trace)) ?? null
   trace.note('reply', true, code)
-  return new Refusal(code, `${code}: on record with sequence number ${record.seq.toString()}`, {
+  return new Refusal(code, `${REASON_WORDS[code]}; this is on record as number ${record.seq.toString()}`, {
     ...(receipt === undefined ? {} : { receipt }),
     transaction,
   })

@@ -13,8 +13,8 @@ async function serve(options: PlaceOptions): Promise<void> {
   const config = await configOf(options)
   const { runAgent } = await import('../agent/agent.ts')
   const agent = await runAgent(config)
-  const end = Promise.withResolvers<void>()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end.resolve())
-  await end.promise
+  await new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve)
+  })
   await agent.close()
 }

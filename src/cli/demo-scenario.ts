@@ -6,7 +6,7 @@ import { auditLedger } from '../auditor/verify.ts'
 import { reportText } from '../auditor/report.ts'
 import { readTrustStore } from '../auditor/trust-store.ts'
 import { equal, toHex, type Hex } from '../core/bytes.ts'
-import { CodedError, messageOf } from '../core/error.ts'
+import { codeOf, messageOf } from '../core/error.ts'
 import { readConfig } from '../agent/config.ts'
 import { ACCESS_POLICY } from '../ledger/abi.ts'
 import { Ledger } from '../ledger/ledger.ts'
@@ -70,7 +70,7 @@ export async function runScenario({ output, dir, name, content }: ScenarioInput)
   output.line(output.style('bold', 'Attestry: from a TPM quote to an independent audit'))
   output.line()
   const stack = await output.progress('starting the local stack', (update) => stackUp(dir, { onProgress: update }))
-  const config = await readConfig(join(dir, 'agent.toml'))
+  const config = readConfig(join(dir, 'agent.toml'))
   const ledger = await Ledger.connect(config.ledger.rpc, await readDeployment(config.ledger.deployment))
   try {
     const signers = Object.fromEntries(
@@ -222,7 +222,7 @@ class Demonstration {
     this.#output.line(`the host is not trusted any more, ${(performance.now() - begin).toFixed(0)} ms after the write`)
     await this.#refuse('A on the changed VMM', 'VMM_NOT_AUTHORISED', () => this.#operate('', alice, 'encrypt', content))
     const [{ Tpm }, { proposeVmm }] = await Promise.all([import('../tpm/tpm.ts'), import('../agent/propose.ts')])
-    const config = await readConfig(join(this.#dir, 'agent.toml'))
+    const config = readConfig(join(this.#dir, 'agent.toml'))
     const tpm = new Tpm(config.tpm)
     try {
       const { vmmHash } = await proposeVmm({
@@ -335,13 +335,14 @@ class Demonstration {
       await attempt()
       this.#judge(name, expected, 'none', 'it was allowed')
     } catch (error) {
-      if (!(error instanceof CodedError)) throw error
+      const code = codeOf(error)
+      if (code === undefined) throw error
       const receipt = error instanceof OperationRefused ? error.answer['receipt'] : undefined
       const seq = (receipt as { record?: { seq?: string } } | undefined)?.record?.seq
       this.#judge(
         name,
         expected,
-        error.code,
+        code,
         seq === undefined ? 'not recorded' : `record ${seq} on the ledger`,
         messageOf(error),
       )

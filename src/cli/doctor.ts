@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { toHex, type Hex } from '../core/bytes.ts'
-import { CodedError, messageOf } from '../core/error.ts'
+import { codeOf, messageOf } from '../core/error.ts'
 import { vmmHash } from '../evidence/vmm-hash.ts'
 import { Hsm } from '../hsm/hsm.ts'
 import { readDeployment } from '../ledger/deployment.ts'
@@ -51,8 +51,14 @@ async function examineHost(config: AgentConfig): Promise<readonly Check[]> {
       checks.push({ check, ok: true, found })
       return value
     } catch (error) {
-      const code = error instanceof CodedError ? ` (${error.code})` : ''
-      checks.push({ check, ok: false, found: `${messageOf(error)}${code}`, advice, exitCode: exitCodeOf(error) })
+      const code = codeOf(error)
+      checks.push({
+        check,
+        ok: false,
+        found: code === undefined ? messageOf(error) : `${messageOf(error)} (${code})`,
+        advice,
+        exitCode: exitCodeOf(error),
+      })
       return undefined
     }
   }

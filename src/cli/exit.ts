@@ -1,4 +1,4 @@
-import { CodedError } from '../core/error.ts'
+import { codeOf } from '../core/error.ts'
 import { OperationRefused } from '../agent/client.ts'
 
 /** Exit codes of every command (docs/operators.md). */
@@ -16,6 +16,7 @@ const classes: Readonly<Record<string, number>> = {
   TcgError: EXIT.refused,
   VmmError: EXIT.refused,
   EnrolError: EXIT.refused,
+  AppraisalError: EXIT.refused,
   AuditError: EXIT.usage,
 }
 
@@ -36,9 +37,7 @@ const codes: Readonly<Record<string, number>> = {
 
 /** The exit code that an error calls for. */
 export function exitCodeOf(error: unknown): number {
-  if (!(error instanceof CodedError)) return EXIT.internal
-  const byCode = codes[error.code]
-  if (byCode !== undefined) return byCode
-  if (error instanceof OperationRefused) return EXIT.refused
-  return classes[error.name] ?? EXIT.internal
+  const code = codeOf(error)
+  if (code === undefined || !(error instanceof Error)) return EXIT.internal
+  return codes[code] ?? (error instanceof OperationRefused ? EXIT.refused : (classes[error.name] ?? EXIT.internal))
 }

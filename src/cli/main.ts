@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { CodedError, messageOf } from '../core/error.ts'
+import { codeOf, messageOf } from '../core/error.ts'
 import { stringify } from '../record/json.ts'
 import { agentCommand } from './agent.ts'
 import { auditCommand } from './audit.ts'
@@ -51,7 +51,7 @@ export async function main(args: readonly string[]): Promise<void> {
       return
     }
     process.exitCode = exitCodeOf(error)
-    const code = error instanceof CodedError ? error.code : 'INTERNAL'
+    const code = codeOf(error) ?? 'INTERNAL'
     if (json) say({ ok: false, error: { code, message: messageOf(error) } })
     else process.stderr.write(`attestry: ${messageOf(error)} (${code})\n`)
     if (process.exitCode === EXIT.internal && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)

@@ -1,9 +1,20 @@
 import { Command } from 'commander'
-import type { Hex } from '../core/bytes.ts'
+import { appraiseProposal, type AppraisedProposal } from '../auditor/appraise-proposal.ts'
+import { toHex, type Hex } from '../core/bytes.ts'
 import { VMM_REGISTRY } from '../ledger/abi.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { DigestSigner } from '../ledger/signer.ts'
-import { configOf, signerOf, usingLedger, withConfig, withLedger, withSigner, type PlaceOptions } from './context.ts'
+import {
+  configOf,
+  readInput,
+  signerOf,
+  usingLedger,
+  withConfig,
+  withLedger,
+  withSigner,
+  type PlaceOptions,
+} from './context.ts'
+import { AppraisalError } from './error.ts'
 import { bytes32 } from './options.ts'
 import { Output, table } from './output.ts'
 
@@ -16,7 +27,11 @@ export function vmmCommand(): Command {
   const approve = withSigner(withLedger(new Command('approve')))
     .description('approve a proposed VMM; the k-th approval authorises it')
     .argument('<vmmHash>', 'the VMM', bytes32)
-    .addHelpText('after', '\nExample:\n  attestry vmm approve 0x… --as approver1')
+    .option(
+      '--log <file>',
+      "the host's event log: appraise the proposal's quote against it first, and refuse where a claim fails",
+    )
+    .addHelpText('after', '\nExample:\n  attestry vmm approve 0x… --as approver1 --log .attestry/vmm.cel')
     .action(approveProposed)
   const list = withLedger(new Command('list'))
     .description('list every VMM that was ever proposed, with its state')
@@ -47,16 +62,36 @@ async function proposeRunning(options: PlaceOptions): Promise<void> {
   }
 }
 
-async function approveProposed(vmmHash: Hex, options: PlaceOptions): Promise<void> {
+async function approveProposed(vmmHash: Hex, options: PlaceOptions & { readonly log?: string }): Promise<void> {
   const output = new Output(options.json === true)
   const signer = await signerOf(options)
+  const log = options.log === undefined ? undefined : readInput(options.log)
   await usingLedger(options, async (ledger) => {
+    const appraisal = log === undefined ? undefined : await appraiseProposal(ledger, vmmHash, log)
+    if (appraisal !== undefined) output.line(`${appraisalText(appraisal)}\n`)
+    if (appraisal?.ok === false) {
+      const failed = appraisal.claims.filter(({ result }) => result !== 'pass').map((claim) => claim.claim)
+      throw new AppraisalError(
+        'CLAIM_FAILED',
+        `not approved: the log does not explain the quote (${failed.join(', ')})`,
+      )
+    }
     const { status, approvals } = await output.progress('approving', () => approveVmm(ledger, vmmHash, signer))
     output.result(
-      { ok: true, vmmHash, status, approvals },
+      { ok: true, vmmHash, status, approvals, ...(appraisal === undefined ? {} : { claims: appraisal.claims }) },
       `${vmmHash} is ${status} with ${approvals} approval${approvals === 1 ? '' : 's'}`,
     )
   })
+}
+
+/** What was measured, and each claim with what it was compared with. */
+function appraisalText({ claims, log }: AppraisedProposal): string {
+  const components = log.map(({ event }) => [
+    event.kind,
+    event.name,
+    event.sha256 === undefined ? '' : toHex(event.sha256).slice(2, 18),
+  ])
+  return [table(components), '', table(claims.map(({ claim, result, found }) => [result, claim, found]))].join('\n')
 }
 
 /** Enters one approver's approval, for the VMM's present epoch. */

@@ -19,3 +19,8 @@ export abstract class CodedError<Code extends string = string> extends Error {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
+
+/** The reason code of anything that was thrown, undefined where it has none. */
+export function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof CodedError ? String(thrown.code) : undefined
+}

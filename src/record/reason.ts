@@ -34,3 +34,28 @@ const names = new Map<number, Reason>(Object.entries(REASONS).map(([name, code])
 export function reasonOf(status: number): Reason | undefined {
   return names.get(status)
 }
+
+/** Each reason in words for the person who is refused; without identifiers. */
+export const REASON_WORDS: Readonly<Record<Reason, string>> = {
+  DONE: 'it was done',
+  HOST_UNKNOWN: 'this host is not in the registry',
+  HOST_NOT_ACTIVE: 'this host is suspended or retired',
+  VMM_NOT_AUTHORISED: 'the measurement of this host is not one that the approvers authorised',
+  DATA_UNKNOWN: 'no such data is registered',
+  GRANT_MISSING: 'the requester does not own the data and named no grant',
+  GRANT_UNKNOWN: 'the grant is not on the ledger',
+  GRANT_OTHER_DATA: 'the grant is for other data',
+  GRANT_OTHER_GRANTEE: 'the grant is somebody else’s',
+  GRANT_REVOKED: 'the grant, or one that it was delegated from, was revoked',
+  GRANT_NOT_YET_VALID: 'the grant is not valid yet',
+  GRANT_EXPIRED: 'the grant has expired',
+  GRANT_EXHAUSTED: 'the grant has no use left',
+  GRANT_OTHER_OPERATION: 'the grant is for another operation',
+  GRANT_OTHER_HOST: 'the grant is for another host',
+  GRANT_OTHER_VMM: 'the grant is for another VMM',
+  GRANT_ASSURANCE: 'the grant asks for a higher assurance than this host has',
+  VMM_CHANGED: 'the VMM changed during the operation; the result was withheld',
+  OPERATION_FAILED: 'the operation refused its input, for example a ciphertext that is not authentic for this data',
+  DEVICE_FAILED: 'the HSM or the TPM failed; nothing was released',
+  INTERRUPTED: 'the agent was interrupted; nothing was released',
+}

@@ -1,0 +1,77 @@
+import type { Hex } from '../core/bytes.ts'
+import { appraise, type AttestationResult, type Claim } from '../evidence/appraise.ts'
+import { INTERFACES } from '../ledger/abi.ts'
+import { decodeValues } from '../ledger/abi-value.ts'
+import type { QuoteOnLedger } from '../ledger/event.ts'
+import { sha256 } from '../record/hash.ts'
+import { decodeEventLog, type LoggedEvent } from '../tcg/event-log.ts'
+import { openContext, type AuditContext } from './audit-context.ts'
+import { AuditError } from './error.ts'
+import type { LedgerReader } from './ledger-reader.ts'
+import { verifyLedgerQuote } from './verify-quote.ts'
+
+/** A proposal on the ledger, held against the log that is said to explain it. */
+export interface AppraisedProposal extends AttestationResult {
+  /** What was measured, as the log tells it: true where `ok`. */
+  readonly log: readonly LoggedEvent[]
+}
+
+/**
+ * What an approver wants to know before approving: that the quote with which a VMM was proposed is authentic, and that every
+ * PCR in it is explained by the event log at hand.
+ *
+ * @param logBytes the host's canonical event log; untrusted
+ * @throws AuditError `PROPOSAL_UNKNOWN`; EvidenceError where the quote is not authentic; TcgError for a malformed log;
+ * LedgerError
+ */
+export async function appraiseProposal(
+  ledger: LedgerReader,
+  vmmHash: Hex,
+  logBytes: Uint8Array,
+): Promise<AppraisedProposal> {
+  const context = await openContext(ledger, [], new Set())
+  const log = decodeEventLog(logBytes)
+  const { quote, manifestHash } = await verifiedProposal(context, vmmHash)
+  const pcr = log[0]?.pcr ?? 0
+  const { claims } = appraise({ quote, authorised: new Set([vmmHash]), log, pcr })
+  const found = sha256(logBytes)
+  const manifest: Claim = {
+    claim: 'manifest',
+    expected: manifestHash,
+    found,
+    result: found === manifestHash ? 'pass' : 'fail',
+  }
+  const all = [manifest, ...claims]
+  return { ok: all.every(({ result }) => result === 'pass'), claims: all, log }
+}
+
+/** The latest proposal's quote, verified against the AK in its host's registration. */
+async function verifiedProposal(context: AuditContext, vmmHash: Hex) {
+  const { ledger, to } = context
+  const from = ledger.deployment.block
+  const proposals = await ledger.logs('vmmRegistry', from, to.number)
+  const event = proposals.findLast((one) => one.name === 'VmmProposed' && one.args.vmmHash === vmmHash)
+  if (event?.name !== 'VmmProposed') {
+    throw new AuditError('PROPOSAL_UNKNOWN', `nobody has proposed the VMM ${vmmHash} on this ledger`)
+  }
+  const { hostId, manifestHash } = event.args
+  const hosts = await ledger.logs('hostRegistry', from, to.number)
+  const host = hosts.find((one) => one.name === 'HostRegistered' && one.args.hostId === hostId)
+  const transaction = await ledger.transaction(event.transactionHash)
+  const propose = INTERFACES.vmmRegistry.getFunction('propose')
+  if (host?.name !== 'HostRegistered' || transaction === undefined || propose === null) {
+    throw new AuditError('PROPOSAL_UNKNOWN', `the node does not give the proposal of ${vmmHash} whole`)
+  }
+  const args = decodeValues(propose.inputs, `0x${transaction.input.slice(10)}`)
+  const { anchorBlock, quote } = args as { readonly anchorBlock: bigint; readonly quote: QuoteOnLedger }
+  const verified = await verifyLedgerQuote(context, {
+    quote,
+    akPublic: host.args.akPublic,
+    purpose: 'vmm',
+    contract: 'vmmRegistry',
+    hostId,
+    payloadHash: manifestHash,
+    anchorBlock,
+  })
+  return { quote: verified, manifestHash }
+}
