@@ -18,6 +18,13 @@ contract ContractWallet {
     }
 }
 
+/// @dev Answers everything with the four bytes of ERC-1271's magic value, which is not a word.
+contract ShortAnswer {
+    fallback(bytes calldata) external returns (bytes memory) {
+        return hex"1626ba7e";
+    }
+}
+
 contract AccessPolicyTest is Rig {
     uint256 private constant OWNER_KEY = 31;
     address private constant B = address(0xb);
@@ -99,7 +106,7 @@ contract AccessPolicyTest is Rig {
 
         _refusesSignature(g, owner, signedBy(OWNER_KEY + 1, id), error_);
         _refusesSignature(g, C, good, error_);
-        _refusesSignature(g, address(0), good, error_);
+        _refusesSignature(g, address(0), "", error_);
         _refusesSignature(g, owner, "", error_);
         Grant memory wider = _any(B);
         wider.salt = g.salt;
@@ -125,6 +132,8 @@ contract AccessPolicyTest is Rig {
         g.dataId = wallet.registerData(policy, "salt");
         _refusesSignature(g, address(wallet), "no", abi.encodeWithSelector(IAccessPolicy.SignatureInvalid.selector));
         isTrue(policy.grantBySignature(g, address(wallet), "yes") != 0, "entered");
+        address short = address(new ShortAnswer());
+        _refusesSignature(g, short, "yes", abi.encodeWithSelector(IAccessPolicy.SignatureInvalid.selector));
         // A contract that does not know ERC-1271.
         _refusesSignature(g, address(hosts), "yes", abi.encodeWithSelector(IAccessPolicy.SignatureInvalid.selector));
     }
