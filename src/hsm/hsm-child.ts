@@ -1,4 +1,4 @@
-import { undumpable } from '../../native/process.ts'
+import { endWithParent, undumpable } from '../../native/process.ts'
 import { SecretMemoryError, openSecretRegion } from '../../native/secret-memory.ts'
 import { toHex } from '../core/bytes.ts'
 import { serveDevice } from '../device/serve.ts'
@@ -10,6 +10,7 @@ import { HsmSession } from './session.ts'
 /** The HSM's device process: the one place that holds the PIN and loads the vendor's module. */
 serveDevice<HsmCalls>((config, secret) => {
   undumpable()
+  endWithParent()
   const pin = openPages(secret.length)
   pin.buffer.set(secret)
   const session = new HsmSession(config as HsmChildConfig, () => pin.buffer.toString('utf8'))

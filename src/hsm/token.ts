@@ -22,7 +22,8 @@ export class Token {
    * Loads the module, finds the token by its label and logs in, trying the PIN once.
    *
    * @param pin gives the PIN at each login; the binding needs it as a string, which cannot be wiped
-   * @throws Pkcs11Error MODULE_MISSING, TOKEN_NOT_FOUND, TOKEN_AMBIGUOUS, TOKEN_NOT_READY, PIN_*
+   * @throws Pkcs11Error MODULE_MISSING, TOKEN_NOT_FOUND, TOKEN_AMBIGUOUS, TOKEN_NOT_READY, PIN_*,
+   *   DEVICE_FAILED when the module answers anything else
    */
   constructor(config: TokenConfig, pin: () => string) {
     this.#config = config
@@ -67,6 +68,19 @@ export class Token {
 
   #open(): void {
     this.#session = undefined
+    try {
+      this.#openToken()
+    } catch (error) {
+      // Reopening is the remedy for both, and has just failed.
+      const hopeless = error instanceof Pkcs11Error && ['CALL_FAILED', 'SESSION_LOST'].includes(error.code)
+      if (!hopeless) throw error
+      throw new Pkcs11Error('DEVICE_FAILED', `the token cannot be opened: ${error.message}`, error.detail, {
+        cause: error,
+      })
+    }
+  }
+
+  #openToken(): void {
     // Without this flag the binding lets modules with threads of their own corrupt memory.
     invoke('C_Initialize', () => this.#pkcs11.C_Initialize({ flags: pkcs11js.CKF_OS_LOCKING_OK }))
     this.#slot = this.#findSlot()

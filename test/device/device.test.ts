@@ -112,7 +112,7 @@ describe('Device', () => {
   })
 
   it('gives up waiting for a process that dies at each start', async () => {
-    const device = open({ config: { dieAtStart: true }, deadlineMs: 600 })
+    const device = open({ config: { dieAtStart: true }, deadlineMs: 2500 })
     await assert.rejects(device.call('echo', 1), (error: DeviceError) => {
       assert.equal(error.code, 'UNAVAILABLE')
       return error.cause instanceof DeviceError
@@ -120,7 +120,7 @@ describe('Device', () => {
   })
 
   it('says why the code of a device cannot be loaded', async () => {
-    const device = open({ module: new URL('no-such-child.ts', import.meta.url), deadlineMs: 1500 })
+    const device = open({ module: new URL('no-such-child.ts', import.meta.url), deadlineMs: 2500 })
     await assert.rejects(device.call('echo', 1), { code: 'UNAVAILABLE', message: /no-such-child/ })
   })
 
