@@ -1,12 +1,14 @@
 import { equal } from '../core/bytes.ts'
-import { nameOf, primaryQualifiedName } from '../tcg/name.ts'
 import { AK_PREFIX, AK_TEMPLATE } from './ak-template.ts'
 import { OWNER, PASSWORD } from './commands.ts'
 import type { Handle, TpmConnection } from './commands.ts'
 import { TpmError } from './error.ts'
+import { endorsementQualifiedName, sha256Name } from './name.ts'
 import { unwrap, unwrapPublic, withPersistent, withPrimary, type TpmObject } from './objects.ts'
 
 const MAX_NAME = 66
+/** Behind the prefix: two coordinates of 32 bytes, each with its length in front. */
+const POINT_BYTES = 2 * (2 + 32)
 
 /**
  * Works with the AK: found at its persistent handle, or made there. It is a primary key, so where it was removed the
@@ -25,11 +27,6 @@ export function withAk<T>(connection: TpmConnection, akHandle: number, work: (ak
   return made.of
 }
 
-/** The name of an AK, 34 bytes. */
-export function akName(ak: TpmObject): Uint8Array {
-  return nameOf(ak.public)
-}
-
 function makePersistent(connection: TpmConnection, akHandle: number): void {
   withPrimary(connection, AK_TEMPLATE, (ak) => {
     const [persistent] = connection.commands.EvictControl(OWNER, ak.handle, [PASSWORD], akHandle)
@@ -42,10 +39,11 @@ function requireAk({ commands }: TpmConnection, akHandle: number, handle: Handle
   const [tpm2bPublic, , tpm2bQualifiedName] = commands.ReadPublic(handle, [])
   const area = unwrapPublic(tpm2bPublic)
   const where = `at the persistent handle 0x${akHandle.toString(16)}`
-  if (!equal(area.subarray(0, AK_PREFIX.length), AK_PREFIX)) {
+  const isAk = area.length === AK_PREFIX.length + POINT_BYTES && equal(area.subarray(0, AK_PREFIX.length), AK_PREFIX)
+  if (!isAk) {
     throw new TpmError('AK_UNSUITABLE', `${where}: expected a restricted ECDSA P-256 signing key, found another key`)
   }
-  if (!equal(unwrap('TPM2B_NAME', tpm2bQualifiedName, MAX_NAME), primaryQualifiedName(area))) {
+  if (!equal(unwrap('TPM2B_NAME', tpm2bQualifiedName, MAX_NAME), endorsementQualifiedName(sha256Name(area)))) {
     throw new TpmError('AK_UNSUITABLE', `${where}: expected a primary key of the endorsement hierarchy`)
   }
   return { handle, public: area }

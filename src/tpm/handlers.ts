@@ -1,5 +1,5 @@
 import type { Handlers } from '../device/serve.ts'
-import { akName, withAk } from './attestation-key.ts'
+import { withAk } from './attestation-key.ts'
 import type { TpmCalls, TpmChildConfig } from './calls.ts'
 import { readClock } from './clock.ts'
 import type { TpmConnection } from './commands.ts'
@@ -7,6 +7,7 @@ import { activateCredential } from './credential.ts'
 import { readEkCertificate, withEk } from './endorsement-key.ts'
 import { asTpmError } from './error.ts'
 import { flushLeftovers } from './leftovers.ts'
+import { sha256Name } from './name.ts'
 import { incrementCounter, readCounter } from './nv-counter.ts'
 import { extendPcr, readPcrs } from './pcr.ts'
 import { quote } from './quote.ts'
@@ -39,7 +40,8 @@ export function tpmHandlers(connect: () => TpmConnection, config: TpmChildConfig
   return {
     endorsementKey: () =>
       using((tpm) => ({ public: withEk(tpm, (ek) => ek.public), certificate: readEkCertificate(tpm) })),
-    attestationKey: () => using((tpm) => withAk(tpm, akHandle, (ak) => ({ public: ak.public, name: akName(ak) }))),
+    attestationKey: () =>
+      using((tpm) => withAk(tpm, akHandle, (ak) => ({ public: ak.public, name: sha256Name(ak.public) }))),
     activateCredential: (challenge) => using((tpm) => activateCredential(tpm, akHandle, challenge)),
     readPcrs: (selection) => using((tpm) => readPcrs(tpm, selection)),
     extendPcr: ({ pcr, digest }) => using((tpm) => extendPcr(tpm, pcr, digest)),

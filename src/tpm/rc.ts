@@ -1,5 +1,7 @@
 /** Return codes that Attestry tells apart (TPM 2.0 Part 2, 6.6.3; tss2_common.h). */
 export const RC = {
+  /** The TPM is in failure mode, or says so. */
+  FAILURE: 0x101,
   /** Format 1: the handle names nothing that is there. */
   HANDLE: 0x08b,
   /** Format 1: authorisation failed, and counts towards lockout. */

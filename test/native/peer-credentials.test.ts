@@ -17,13 +17,19 @@ describe('peerCredentials', () => {
     try {
       const expected = { pid: process.pid, uid: process.getuid?.(), gid: process.getgid?.() }
       assert.deepEqual(peerCredentials(descriptorOf(accepted)), expected)
-      assert.throws(() => peerCredentials(descriptorOf(server)), /no peer/)
     } finally {
       client.destroy()
       accepted.destroy()
       server.close()
       await rm(dir, { recursive: true, force: true })
     }
+  })
+
+  it('refuses a TCP socket, of whose peer the kernel knows no process', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    assert.throws(() => peerCredentials(descriptorOf(server)), /no peer/)
+    server.close()
   })
 
   it('refuses what is no socket', () => {

@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
+import { manufactureSwtpm, startSwtpm } from '../../hil/stack/swtpm.ts'
+import { Writer } from '../../src/core/writer.ts'
+import { DeviceError } from '../../src/device/error.ts'
+import { AK_TEMPLATE } from '../../src/tpm/ak-template.ts'
+import { OWNER, PASSWORD } from '../../src/tpm/commands.ts'
+import { EK_TEMPLATE } from '../../src/tpm/ek-template.ts'
+import { makeCredential } from '../../src/tpm/make-credential.ts'
+import { Tpm, type TpmConfig } from '../../src/tpm/tpm.ts'
+import { startStallingProxy } from './stalling-proxy.ts'
+import { tpmError, tpmSuite } from './suite.ts'
+import { held, withTss } from './tss.ts'
+
+const PCR_0 = { bank: 'sha256', pcrs: [0] } as const
+const POLICY_SECRET = 0x151
+
+describe('Tpm on swtpm', () => {
+  let dir: string
+  let tcti: string
+  let swtpm: StackProcess
+  const tpms: Tpm[] = []
+
+  const open = (config: Partial<TpmConfig> = {}): Tpm => {
+    const tpm = new Tpm({ tcti, ...config })
+    tpms.push(tpm)
+    return tpm
+  }
+  const start = async (of = dir): Promise<void> => {
+    ;({ process: swtpm, tcti } = await startSwtpm(of))
+  }
+  const kill = (pid: number | undefined): void => {
+    assert.ok(pid !== undefined)
+    process.kill(pid, 'SIGKILL')
+  }
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'attestry-tpm-'))
+    await manufactureSwtpm(dir)
+    await start()
+  })
+  afterEach(() => Promise.all(tpms.splice(0).map((tpm) => tpm.close())))
+  after(async () => {
+    await stopProcess(swtpm)
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  it('has a counter of 0 before the first increment, and makes none to read it', async () => {
+    assert.equal(await open().readCounter(), 0n)
+    assert.deepEqual(held(tcti).nv.includes(0x01800a77), false)
+  })
+
+  describe('as each TPM', () => {
+    let tpm: Tpm
+    before(() => (tpm = new Tpm({ tcti })))
+    after(() => tpm.close())
+    tpmSuite(() => ({ tpm, tcti, other: open }))
+  })
+
+  it('finds its AK again after a restart of the device process and of the TPM', async () => {
+    const ak = await open().attestationKey()
+    assert.deepEqual(await open().attestationKey(), ak)
+    await stopProcess(swtpm)
+    await start()
+    assert.deepEqual(await open().attestationKey(), ak)
+    assert.ok(held(tcti).persistent.includes(0x81018f00))
+  })
+
+  it('makes the same AK again where it was removed', async () => {
+    const ak = await open().attestationKey()
+    withTss(tcti, ({ commands }) => {
+      const [handle] = commands.TR_FromTPMPublic(0x81018f00, [])
+      commands.EvictControl(OWNER, handle, [PASSWORD], 0x81018f00)
+    })
+    assert.ok(!held(tcti).persistent.includes(0x81018f00))
+    assert.deepEqual(await open().attestationKey(), ak)
+  })
+
+  it('refuses an AK of the owner hierarchy, whose quotes hide the reset count', async () => {
+    withTss(tcti, ({ commands }) => {
+      const [key] = createPrimary(commands, OWNER, AK_TEMPLATE)
+      commands.EvictControl(OWNER, key, [PASSWORD], 0x81000123)
+      commands.FlushContext(key)
+    })
+    await assert.rejects(open({ akHandle: 0x81000123 }).attestationKey(), tpmError('AK_UNSUITABLE'))
+    await assert.rejects(open({ akHandle: 0x81000123 }).quote(PCR_0, new Uint8Array()), tpmError('AK_UNSUITABLE'))
+  })
+
+  it('refuses a bank that the TPM has not allocated', async () => {
+    await assert.rejects(open().readPcrs({ bank: 'sha384', pcrs: [0] }), tpmError('PCR_NOT_ALLOCATED'))
+  })
+
+  it('never counts backwards, though the device process is killed', async () => {
+    const tpm = open()
+    let last = await tpm.incrementCounter()
+    for (let i = 0; i < 3; i++) {
+      const incrementing = tpm.incrementCounter().catch(() => undefined)
+      kill(tpm.pid)
+      await incrementing
+      assert.ok((await tpm.readCounter()) >= last)
+      const next = await tpm.incrementCounter()
+      assert.ok(next > last)
+      last = next
+    }
+  })
+
+  it('flushes what a killed process has left in the TPM', async () => {
+    withTss(tcti, ({ commands }) => {
+      createPrimary(commands, OWNER, AK_TEMPLATE)
+      commands.StartAuthSession(0xfff, 0xfff, [], null, 1, Uint8Array.of(0, 0x10), 0x0b)
+    })
+    assert.deepEqual([held(tcti).transient.length, held(tcti).sessions.length], [1, 1])
+    await open().readClock()
+    assert.deepEqual([held(tcti).transient, held(tcti).sessions], [[], []])
+  })
+
+  it('goes on after the device process was killed in the middle of a credential activation', async () => {
+    const proxy = await startStallingProxy(join(dir, 'swtpm.sock'), join(dir, 'proxy.sock'))
+    try {
+      const tpm = open({ tcti: proxy.tcti })
+      const [ek, ak] = [await tpm.endorsementKey(), await tpm.attestationKey()]
+      const secret = new Uint8Array(randomBytes(32))
+      const challenge = makeCredential(ek.public, ak.name, secret)
+      for (let i = 0; i < 4; i++) {
+        const stalled = proxy.stallOn(POLICY_SECRET)
+        const activation = assert.rejects(tpm.activateCredential(challenge), { name: 'DeviceError', code: 'DIED' })
+        await stalled
+        kill(tpm.pid)
+        await activation
+        await proxy.idle()
+        assert.equal(held(tcti).sessions.length, 1)
+      }
+      assert.deepEqual(await tpm.activateCredential(challenge), secret)
+      await proxy.idle()
+      assert.deepEqual([held(tcti).transient, held(tcti).sessions], [[], []])
+    } finally {
+      await proxy.close()
+    }
+  })
+
+  it('gives up on a TPM that does not answer, and goes on when it does', async () => {
+    const tpm = open({ deadlineMs: 2000 })
+    await whenReady(() => tpm.readClock())
+    process.kill(swtpm.pid, 'SIGSTOP')
+    try {
+      await assert.rejects(tpm.readClock(), { name: 'DeviceError', code: 'DEADLINE' })
+    } finally {
+      process.kill(swtpm.pid, 'SIGCONT')
+    }
+    assert.equal((await whenReady(() => tpm.readPcrs(PCR_0))).size, 1)
+  })
+
+  it('says that the TPM is not running, and goes on when it is', async () => {
+    await stopProcess(swtpm)
+    const tpm = open()
+    await assert.rejects(tpm.readClock(), tpmError('TCTI_UNREACHABLE'))
+    await assert.rejects(tpm.quote(PCR_0, new Uint8Array()), tpmError('TCTI_UNREACHABLE'))
+    await start()
+    await tpm.readClock()
+  })
+
+  it('says that the TPM is gone, and goes on when it is back', async () => {
+    const tpm = open()
+    const ak = await tpm.attestationKey()
+    const { resetCount } = await tpm.readClock()
+    const { pid } = tpm
+    await stopProcess(swtpm)
+    await assert.rejects(tpm.quote(PCR_0, new Uint8Array()), tpmError('TCTI_UNREACHABLE'))
+    await start()
+    assert.deepEqual(await tpm.attestationKey(), ak)
+    assert.ok((await tpm.readClock()).resetCount > resetCount)
+    assert.equal(tpm.pid, pid)
+  })
+
+  it('refuses what is no TCTI, or one that runs programs', async () => {
+    for (const bad of ['swtpm:nonsense', 'cmd:/bin/true']) {
+      await assert.rejects(open({ tcti: bad }).readClock(), tpmError('TCTI_INVALID'), bad)
+    }
+    await assert.rejects(open({ tcti: 'device:/nonexistent' }).readClock(), tpmError('TCTI_UNREACHABLE'))
+  })
+
+  describe('that nobody has manufactured', () => {
+    let blank: string
+
+    before(async () => {
+      await stopProcess(swtpm)
+      blank = await mkdtemp(join(tmpdir(), 'attestry-tpm-'))
+      await mkdir(join(blank, 'state'))
+      await start(blank)
+    })
+    after(async () => {
+      await stopProcess(swtpm)
+      await rm(blank, { recursive: true, force: true })
+    })
+
+    it('has no EK certificate', async () => {
+      await assert.rejects(open().endorsementKey(), tpmError('EK_CERTIFICATE_MISSING'))
+    })
+
+    it('activates credentials with an EK that is made for the time being', async () => {
+      const tpm = open()
+      const ekPublic = withTss(tcti, ({ commands }) => {
+        const [key, tpm2bPublic] = createPrimary(commands, 0x10b, EK_TEMPLATE)
+        commands.FlushContext(key)
+        return tpm2bPublic.subarray(2)
+      })
+      const secret = new Uint8Array(randomBytes(32))
+      const { name } = await tpm.attestationKey()
+      assert.deepEqual(await tpm.activateCredential(makeCredential(ekPublic, name, secret)), secret)
+      assert.deepEqual([held(tcti).transient, held(tcti).sessions], [[], []])
+    })
+  })
+})
+
+/** Asks until the device process has started, which on a busy machine may take longer than its deadline. */
+async function whenReady<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error
+    }
+  }
+}
+
+type Commands = Parameters<Parameters<typeof withTss>[1]>[0]['commands']
+
+function createPrimary(commands: Commands, hierarchy: number, template: Uint8Array): [number, Uint8Array] {
+  const sensitive = Uint8Array.of(0, 4, 0, 0, 0, 0)
+  const tpm2bPublic = new Writer().sized16(template).finish()
+  return commands.CreatePrimary(hierarchy, [PASSWORD], sensitive, tpm2bPublic, Uint8Array.of(0, 0), new Uint8Array(4))
+}
