@@ -91,15 +91,15 @@ describe('stackUp, stackStatus, stackDown', () => {
   })
 
   it('ends what it started where something fails', async () => {
-    const deployment = join(at(other), 'deployment.json')
-    const good = await readFile(deployment)
-    await writeFile(deployment, '{}')
-    await assert.rejects(stackUp(at(other)), { code: 'DEPLOYMENT_INVALID' })
+    const key = join(at(other), 'keys', 'alice.key')
+    const good = await readFile(key)
+    await writeFile(key, 'not a key')
+    await assert.rejects(stackUp(at(other)), { code: 'KEY_FILE_INVALID' })
     assert.deepEqual(
       (await processes(other)).filter(({ running }) => running),
       [],
     )
-    await writeFile(deployment, good)
+    await writeFile(key, good)
   })
 
   it('starts again with the same state, and the same measurement after the TPM was reset', async () => {
