@@ -92,6 +92,13 @@ contract HostRegistryTest is Rig {
         }
     }
 
+    function test_refusesNobodyAsALedgerAddress() public {
+        tpm.ledgerAddress = address(0);
+        Quote memory quote = registrationQuote(tpm);
+        _expect(abi.encodeWithSelector(IHostRegistry.LedgerAddressNotConsenting.selector, address(0)));
+        hosts.register(registrationOf(tpm, Assurance.Software), uint64(block.number - 1), quote, "");
+    }
+
     function test_refusesAQuoteForAnythingElse() public {
         bytes32 payload = keccak256(abi.encode(tpm.ledgerAddress, keccak256(tpm.akPublic)));
         _refusesQuote(makeQuote(tpm, VMM, address(hosts), payload));
