@@ -4,7 +4,6 @@ import { configOf, withConfig, type PlaceOptions } from './context.ts'
 /** `attestry agent`: the daemon. */
 export function agentCommand(): Command {
   return withConfig(new Command('agent'))
-    .description('run the agent until it is told to end (SIGTERM, Ctrl-C)')
     .addHelpText('after', '\nExample:\n  attestry agent --config /etc/attestry/agent.toml')
     .action(serve)
 }

@@ -30,7 +30,7 @@ Examples:
   attestry audit verify --rpc http://ledger:8545 --deployment deployment.json --trust ./vendors --receipt letter.receipt.json`,
     )
     .action(verifyLedger)
-  return new Command('audit').description('verify the record').addCommand(verify)
+  return new Command('audit').addCommand(verify)
 }
 
 async function verifyLedger(options: VerifyOptions): Promise<void> {

@@ -18,7 +18,7 @@ export function dataCommand(): Command {
     .option('--salt <bytes32>', 'the salt of the dataId (by default random)', bytes32)
     .addHelpText('after', '\nExample:\n  attestry data register --as alice')
     .action(registerData)
-  return new Command('data').description('register data').addCommand(register)
+  return new Command('data').addCommand(register)
 }
 
 async function registerData(options: RegisterOptions): Promise<void> {

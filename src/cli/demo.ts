@@ -4,7 +4,6 @@ import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { readInput } from './context.ts'
-import { runScenario } from './demo-scenario.ts'
 import { EXIT } from './exit.ts'
 import { Output } from './output.ts'
 
@@ -19,7 +18,6 @@ const readme = fileURLToPath(new URL('../../README.md', import.meta.url))
 /** `attestry demo`: the whole chain on a local stack of its own, with refusals and an audit. */
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('the ten steps on a local stack, refusals, and an audit; starts the stack and stops it')
     .option('--file <file>', 'the file to encrypt and decrypt', readme)
     .option('--dir <directory>', 'where the stack lives; kept afterwards (by default a temporary directory)')
     .option('--json', 'one JSON object on standard output', false)
@@ -31,7 +29,10 @@ async function demonstrate(options: DemoOptions): Promise<void> {
   const output = new Output(options.json)
   const content = readInput(options.file)
   const dir = options.dir === undefined ? await mkdtemp(join(tmpdir(), 'attestry-')) : resolve(options.dir)
-  const { stackDown } = await import('../../hil/stack/stack.ts')
+  const [{ runScenario }, { stackDown }] = await Promise.all([
+    import('./demo-scenario.ts'),
+    import('../../hil/stack/stack.ts'),
+  ])
   const interrupted = (signal: NodeJS.Signals) => {
     void stackDown(dir).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143))
   }

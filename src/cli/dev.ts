@@ -26,10 +26,7 @@ export function devCommand(): Command {
     .description('say what runs where')
     .addHelpText('after', '\nExample:\n  attestry dev status --json')
     .action(showStatus)
-  return [up, down, status].reduce(
-    (group, command) => group.addCommand(command),
-    new Command('dev').description('run everything on this machine, with emulated devices'),
-  )
+  return [up, down, status].reduce((group, command) => group.addCommand(command), new Command('dev'))
 }
 
 async function bringUp(options: PlaceOptions): Promise<void> {

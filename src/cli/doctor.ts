@@ -24,7 +24,6 @@ interface Check {
 /** `attestry doctor`: looks at every part that the agent needs, and says what to do. */
 export function doctorCommand(): Command {
   return withConfig(new Command('doctor'))
-    .description('check TPM, HSM, ledger, host and VMM, and say what to do')
     .addHelpText('after', '\nExample:\n  attestry doctor --config /etc/attestry/agent.toml')
     .action(examine)
 }

@@ -48,10 +48,7 @@ export function grantCommand(): Command {
     .option('--data <dataId>', 'only those for this data', bytes32)
     .addHelpText('after', '\nExample:\n  attestry grant list --data 0x…')
     .action(listGrants)
-  return [create, delegate, revoke, list].reduce(
-    (group, command) => group.addCommand(command),
-    new Command('grant').description('grant, delegate and revoke access to data'),
-  )
+  return [create, delegate, revoke, list].reduce((group, command) => group.addCommand(command), new Command('grant'))
 }
 
 function narrowing(command: Command): Command {

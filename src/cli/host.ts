@@ -28,7 +28,7 @@ export function hostCommand(): Command {
     .argument('<hostId>', 'the host', bytes32)
     .addHelpText('after', '\nExample:\n  attestry host show 0x…')
     .action(showHost)
-  return new Command('host').description('enrol and show hosts').addCommand(enrol).addCommand(show)
+  return new Command('host').addCommand(enrol).addCommand(show)
 }
 
 async function enrolHere(options: PlaceOptions & { readonly trust?: string }): Promise<void> {

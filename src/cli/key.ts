@@ -15,7 +15,7 @@ export function keyCommand(): Command {
     .argument('<label>', 'the new key’s versioned label')
     .addHelpText('after', '\nExample:\n  attestry key generate attestry/data/v2')
     .action(generateKey)
-  return new Command('key').description('list and make keys in the HSM').addCommand(list).addCommand(generate)
+  return new Command('key').addCommand(list).addCommand(generate)
 }
 
 async function listKeys(options: PlaceOptions): Promise<void> {

@@ -1,19 +1,72 @@
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { codeOf, messageOf } from '../core/error.ts'
 import { stringify } from '../record/json.ts'
-import { agentCommand } from './agent.ts'
-import { auditCommand } from './audit.ts'
-import { dataCommand } from './data.ts'
-import { demoCommand } from './demo.ts'
-import { devCommand } from './dev.ts'
-import { doctorCommand } from './doctor.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
-import { grantCommand } from './grant.ts'
-import { hostCommand } from './host.ts'
-import { keyCommand } from './key.ts'
-import { measureCommand } from './measure.ts'
-import { operationCommand } from './operation.ts'
-import { vmmCommand } from './vmm.ts'
+
+/** Each command, and where it is: only the one that is called is loaded. */
+const commands: readonly { name: string; description: string; load: () => Promise<Command> }[] = [
+  {
+    name: 'dev',
+    description: 'run everything on this machine, with emulated devices',
+    load: async () => (await import('./dev.ts')).devCommand(),
+  },
+  {
+    name: 'demo',
+    description: 'the ten steps on a local stack, refusals, and an audit; starts the stack and stops it',
+    load: async () => (await import('./demo.ts')).demoCommand(),
+  },
+  {
+    name: 'agent',
+    description: 'run the agent until it is told to end (SIGTERM, Ctrl-C)',
+    load: async () => (await import('./agent.ts')).agentCommand(),
+  },
+  {
+    name: 'doctor',
+    description: 'check TPM, HSM, ledger, host and VMM, and say what to do',
+    load: async () => (await import('./doctor.ts')).doctorCommand(),
+  },
+  {
+    name: 'measure',
+    description: 'extend the PCR with the VMM’s components and log it; nothing where that is done and still true',
+    load: async () => (await import('./measure.ts')).measureCommand(),
+  },
+  {
+    name: 'host',
+    description: 'enrol and show hosts',
+    load: async () => (await import('./host.ts')).hostCommand(),
+  },
+  {
+    name: 'vmm',
+    description: 'propose and approve hypervisors',
+    load: async () => (await import('./vmm.ts')).vmmCommand(),
+  },
+  {
+    name: 'data',
+    description: 'register data',
+    load: async () => (await import('./data.ts')).dataCommand(),
+  },
+  {
+    name: 'grant',
+    description: 'grant, delegate and revoke access to data',
+    load: async () => (await import('./grant.ts')).grantCommand(),
+  },
+  {
+    name: 'op',
+    description: 'run operations on data',
+    load: async () => (await import('./operation.ts')).operationCommand(),
+  },
+  {
+    name: 'key',
+    description: 'list and make keys in the HSM',
+    load: async () => (await import('./key.ts')).keyCommand(),
+  },
+  {
+    name: 'audit',
+    description: 'verify the record',
+    load: async () => (await import('./audit.ts')).auditCommand(),
+  },
+]
 
 /**
  * Runs one command line and sets the process's exit code (docs/operators.md): 0 done, 1 evidence or policy says no, 2 usage or
@@ -23,23 +76,12 @@ export async function main(args: readonly string[]): Promise<void> {
   const json = args.includes('--json')
   const program = new Command('attestry')
     .description('Evidence for every operation on sensitive data: TPM, HSM and ledger in one chain.')
+    .version(version())
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for what there is)')
-  for (const command of [
-    devCommand(),
-    demoCommand(),
-    agentCommand(),
-    doctorCommand(),
-    measureCommand(),
-    hostCommand(),
-    vmmCommand(),
-    dataCommand(),
-    grantCommand(),
-    operationCommand(),
-    keyCommand(),
-    auditCommand(),
-  ]) {
-    program.addCommand(command)
+  for (const { name, description, load } of commands) {
+    const command = args.includes(name) ? await load() : new Command(name)
+    program.addCommand(command.description(description))
   }
   exitInsteadOfProcess(program)
   try {
@@ -56,6 +98,11 @@ export async function main(args: readonly string[]): Promise<void> {
     else process.stderr.write(`attestry: ${messageOf(error)} (${code})\n`)
     if (process.exitCode === EXIT.internal && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
   }
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
 }
 
 function exitInsteadOfProcess(command: Command): void {

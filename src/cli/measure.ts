@@ -6,7 +6,6 @@ import { Output, table } from './output.ts'
 /** `attestry measure`: extend and log the VMM's measurement, before any guest starts. */
 export function measureCommand(): Command {
   return withConfig(new Command('measure'))
-    .description('extend the PCR with the VMM’s components and log it; does nothing where that is done and still true')
     .addHelpText('after', '\nExample:\n  attestry measure --config /etc/attestry/agent.toml')
     .action(measureNow)
 }

@@ -60,7 +60,7 @@ Examples:
   attestry op run decrypt --as bob --data 0x… --grant 0x… --in letter.enc --out letter.txt`,
     )
     .action(runOperation)
-  return new Command('op').description('run operations on data').addCommand(run)
+  return new Command('op').addCommand(run)
 }
 
 async function runOperation(operation: string, options: RunOptions): Promise<void> {

@@ -37,10 +37,7 @@ export function vmmCommand(): Command {
     .description('list every VMM that was ever proposed, with its state')
     .addHelpText('after', '\nExample:\n  attestry vmm list')
     .action(listVmms)
-  return [propose, approve, list].reduce(
-    (group, command) => group.addCommand(command),
-    new Command('vmm').description('propose and approve hypervisors'),
-  )
+  return [propose, approve, list].reduce((group, command) => group.addCommand(command), new Command('vmm'))
 }
 
 async function proposeRunning(options: PlaceOptions): Promise<void> {

@@ -34,8 +34,11 @@ describe('attestry', () => {
   after(() => rmSync(dir, { recursive: true }))
 
   it('explains every command with an example', async () => {
-    const helps = await Promise.all(commands.map((words) => attestry(...words, '--help')))
-    const poor = commands.filter((_, i) => helps[i]?.code !== 0 || !/Examples?:\n {2}attestry /.test(helps[i].stdout))
+    const poor: unknown[] = []
+    for (const words of commands) {
+      const help = await attestry(...words, '--help')
+      if (help.code !== 0 || !/Examples?:\n {2}attestry /.test(help.stdout)) poor.push(words)
+    }
     assert.deepEqual(poor, [])
   })
 
@@ -75,16 +78,6 @@ describe('attestry', () => {
     const ended = await attestry('vmm', 'list', '--rpc', 'http://127.0.0.1:1', '--json')
     assert.equal(ended.code, 2)
     assert.match(ended.stdout, /--rpc and --deployment go together/)
-  })
-
-  it('refuses a configuration with an unknown key, and names it', async () => {
-    const config = join(dir, 'agent.toml')
-    writeFileSync(config, 'stat = "/x"\n')
-    const ended = await attestry('agent', '--config', config, '--json')
-    rmSync(config)
-    assert.equal(ended.code, 2)
-    assert.equal((ended.json()['error'] as { code: string }).code, 'CONFIG_UNKNOWN_KEY')
-    assert.match(ended.stdout, /stat\b.*state/)
   })
 
   it('refuses a deployment file that is not one', async () => {

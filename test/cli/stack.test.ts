@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { attestry } from './command.ts'
@@ -38,6 +38,16 @@ describe('the local stack, by command line', function () {
 
   it('passes the doctor', async () => {
     assert.equal((await run('doctor'))['ok'], true)
+  })
+
+  it('refuses a configuration with an unknown key, and names the one that was meant', async () => {
+    const config = join(dir, 'mistyped.toml')
+    writeFileSync(config, `${readFileSync(join(dir, 'agent.toml'), 'utf8')}\nsokcet = "/run/agent.sock"\n`)
+    const ended = await attestry('agent', '--config', config, '--json')
+    assert.equal(ended.code, 2)
+    const { code, message } = ended.json()['error'] as { code: string; message: string }
+    assert.equal(code, 'CONFIG_UNKNOWN_KEY')
+    assert.match(message, /sokcet.*socket/)
   })
 
   it('changes nothing when it is brought up twice', async () => {
@@ -110,13 +120,32 @@ describe('the local stack, by command line', function () {
     assert.equal((await run('vmm', 'propose'))['proposed'], false)
   })
 
+  it('trusts a changed VMM no more, until approvers who saw its log approve it', async () => {
+    appendFileSync(join(dir, 'vmm', 'qemu-system-x86_64'), 'patched\n')
+    let proposal: Record<string, unknown>
+    do proposal = await run('vmm', 'propose')
+    while (proposal['status'] === 'Authorised')
+    const approve = (who: string, log: string) =>
+      attestry('vmm', 'approve', String(proposal['vmmHash']), '--as', who, '--log', log, '--dir', dir, '--json')
+    const log = join(dir, 'vmm.cel')
+    const other = join(dir, 'other.cel')
+    writeFileSync(other, readFileSync(log).subarray(0, 0))
+    const refused = await approve('approver1', other)
+    assert.equal(refused.code, 1)
+    assert.equal((refused.json()['error'] as { code: string }).code, 'CLAIM_FAILED')
+    assert.equal((await approve('approver1', log)).json()['status'], 'Proposed')
+    assert.equal((await approve('approver2', log)).json()['status'], 'Authorised')
+    assert.equal((await run('doctor'))['ok'], true)
+  })
+
   it('leaves no process behind', async () => {
     await run('dev', 'down')
     assert.deepEqual(processesOf(dir), [])
   })
 
-  it('comes up again as the same host with the same VMM and its records', async () => {
+  it('comes up again as the same host with its records', async () => {
     await run('dev', 'up')
+    assert.equal((await run('doctor'))['ok'], true)
     const report = await run('audit', 'verify')
     assert.equal(report['ok'], true)
     assert.equal(report['operations'], 3)
