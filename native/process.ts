@@ -18,8 +18,8 @@ export function undumpable(): void {
 }
 
 /**
- * Has the kernel kill this process when its parent ends, even while it hangs in a native call and answers nothing (prctl(2),
- * PR_SET_PDEATHSIG). A parent that ended before this call is not noticed.
+ * Has the kernel kill this process when its parent ends, even while it hangs in a native call and answers nothing
+ * (prctl(2), PR_SET_PDEATHSIG). A parent that ended before this call is not noticed.
  *
  * @throws Error when the kernel refuses
  */

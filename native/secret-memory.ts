@@ -4,8 +4,8 @@ import { CodedError } from '../src/core/error.ts'
 /**
  * What kind of pages a region has.
  *
- * - `memfd_secret` the kernel itself has no mapping of them: no other process reads them through /proc/PID/mem, process_vm_readv or
- *   ptrace, and they are in no core dump (memfd_secret(2))
+ * - `memfd_secret` the kernel itself has no mapping of them: no other process reads them through /proc/PID/mem,
+ *   process_vm_readv or ptrace, and they are in no core dump (memfd_secret(2))
  * - `locked` never swapped, and left out of core dumps; root can read them
  */
 export type SecretMemoryKind = 'memfd_secret' | 'locked'

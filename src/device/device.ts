@@ -20,7 +20,10 @@ export interface DeviceOptions {
   readonly deadlineMs: number
   /** Makes the device's own error again from what came through the channel. */
   readonly revive: (code: string, message: string, detail: unknown) => Error
-  /** Whether an error stands for good: the process is ended, never started again, and each later call gets this error. */
+  /**
+   * Whether an error stands for good: the process is ended, never started again, and each later call gets this
+   * error.
+   */
   readonly isFinal?: (error: Error) => boolean
   /** Whether after an error of a call the process is of no more use, and the next call needs a fresh one. */
   readonly needsRestart?: (error: Error) => boolean
@@ -44,10 +47,10 @@ const MAX_BACK_OFF_MS = 5000
 /**
  * A device behind a process of its own, started by the first call that needs it.
  *
- * Calls run one at a time, in the order in which they came. Each has a deadline that starts when the device takes it; past
- * it the process is killed, and the next call starts another one, with back-off. While the device is not ready a
- * call waits for at most its deadline. A call is never made twice: where it failed with DEADLINE or DIED, whether to make it again is
- * the caller's decision.
+ * Calls run one at a time, in the order in which they came. Each has a deadline that starts when the device takes it;
+ * past it the process is killed, and the next call starts another one, with back-off. While the device is not ready a
+ * call waits for at most its deadline. A call is never made twice: where it failed with DEADLINE or DIED, whether to
+ * make it again is the caller's decision.
  */
 export class Device<Calls extends DeviceCalls<Calls>> {
   readonly #options: DeviceOptions

@@ -12,8 +12,8 @@ const LEAVE_MS = 2000
 /**
  * One run of a device process, from its start to its end. It has at most one message on its way.
  *
- * Standard error is kept, bounded, only until the child's code is loaded: a secret has not been given by then. What comes later
- * is dropped.
+ * Standard error is kept, bounded, only until the child's code is loaded: a secret has not been given by then. What
+ * comes later is dropped.
  */
 export class DeviceProcess {
   readonly exited: Promise<void>

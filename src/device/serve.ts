@@ -1,8 +1,9 @@
 import { closeSync, readSync } from 'node:fs'
-import { messageOf } from '../core/error.ts'
+import { CodedError, messageOf } from '../core/error.ts'
 import { type DeviceCalls, type FromDevice, MAX_SECRET_BYTES, SECRET_FD, type ToDevice } from './protocol.ts'
 
-/** One function for each call. Calls come one at a time; an error's `code` and `detail` travel to the parent. */
+/** One function for each call. Calls come one at a time; the `code` of a `CodedError` and its `detail` travel
+ * to the parent, any other error has the code INTERNAL there. */
 export type Handlers<Calls extends DeviceCalls<Calls>> = {
   readonly [Name in keyof Calls]: (
     params: Parameters<Calls[Name]>[0],
@@ -70,7 +71,9 @@ function readSecret(): Uint8Array {
   }
 }
 
+/** Codes are for the project's own errors: what Node throws may have a code too, but is a defect here. */
 function fault(error: unknown): FromDevice {
-  const { code, detail } = (error ?? {}) as { code?: unknown; detail?: unknown }
-  return { kind: 'error', code: typeof code === 'string' ? code : 'INTERNAL', message: messageOf(error), detail }
+  const code = error instanceof CodedError ? error.code : 'INTERNAL'
+  const { detail } = (error ?? {}) as { detail?: unknown }
+  return { kind: 'error', code, message: messageOf(error), detail }
 }

@@ -6,7 +6,10 @@ import { Writer } from '../core/writer.ts'
 import { Pkcs11Error } from './error.ts'
 import type { Token } from './token.ts'
 
-/** What a ciphertext is longer than its plaintext, in bytes: magic, key version, IV, tag (docs/formats.md, "Ciphertext"). */
+/**
+ * What a ciphertext is longer than its plaintext, in bytes: magic, key version, IV, tag (docs/formats.md,
+ * "Ciphertext").
+ */
 export const CIPHERTEXT_OVERHEAD_BYTES = 36
 
 const MAGIC = Buffer.from('ATG1')
@@ -78,8 +81,8 @@ export function decrypt(token: Token, key: FoundDataKey, dataId: Hex, ciphertext
     return token.call('C_Decrypt', (pkcs11, session) => pkcs11.C_Decrypt(session, body, result)).length
   } catch (error) {
     token.renewSession()
-    // Modules have several answers for a wrong tag, and SoftHSM's is that for any failure. So the ciphertext is blamed only
-    // where the same key and session still work.
+    // Modules have several answers for a wrong tag, and SoftHSM's is that for any failure. So the ciphertext is
+    // blamed only where the same key and session still work.
     const ambiguous = error instanceof Pkcs11Error && error.code === 'CALL_FAILED'
     if (ambiguous && works(token, key)) throw invalid('the ciphertext is not authentic for this dataId', error)
     throw error

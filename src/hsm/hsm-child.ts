@@ -44,8 +44,7 @@ const details: Readonly<Record<SecureMemory['kind'], SecureMemory>> = {
   },
   locked: {
     kind: 'locked',
-    detail:
-      'the kernel has no memfd_secret: plaintext is held in locked pages, never swapped or dumped, but root can read them',
+    detail: 'no memfd_secret here: plaintext is held in locked pages, never swapped or dumped, but root can read them',
   },
 }
 

@@ -1,4 +1,4 @@
-import type { Hex } from '../core/bytes.ts'
+import { type Hex, fromHex } from '../core/bytes.ts'
 import { Device, type DeviceState } from '../device/device.ts'
 import { DeviceError } from '../device/error.ts'
 import type { HsmCalls, HsmChildConfig, HsmKey, LedgerKey, SecureMemory } from './calls.ts'
@@ -27,8 +27,8 @@ export interface HsmConfig {
 }
 
 /**
- * Secret pages in the device process that hold one operation's input and result. They are wiped when the region is closed, when an
- * operation in it fails, and when the process ends: REGION_LOST from then on.
+ * Secret pages in the device process that hold one operation's input and result. They are wiped when the region is
+ * closed, when an operation in it fails, and when the process ends: REGION_LOST from then on.
  */
 export interface SecureRegion {
   /** @throws Pkcs11Error, DeviceError */
@@ -48,9 +48,9 @@ const DEADLINE_MS = 10_000
 /**
  * The HSM: a PKCS#11 token behind a device process.
  *
- * Nothing is opened before the first call. The PIN is tried once: after PIN_INCORRECT, PIN_LOCKED or PIN_FINAL_TRY every later call fails
- * with that same error. Errors that a fresh session may cure are tried again inside; what comes out after that is for the caller to
- * judge (`errors/return-values.ts`).
+ * Nothing is opened before the first call. The PIN is tried once: after PIN_INCORRECT, PIN_LOCKED or PIN_FINAL_TRY
+ * every later call fails with that same error. Errors that a fresh session may cure are tried again inside; what
+ * comes out after that is for the caller to judge (`errors/return-values.ts`).
  */
 export class Hsm {
   readonly #device: Device<HsmCalls>
@@ -82,7 +82,11 @@ export class Hsm {
     return this.#device.pid
   }
 
-  /** The ledger key, after it has signed something. @throws Pkcs11Error KEY_CHANGED when it is another than before, and others */
+  /**
+   * The ledger key, after it has signed something.
+   *
+   * @throws Pkcs11Error KEY_CHANGED when it is another than before, and others
+   */
   async ledgerKey(): Promise<LedgerKey> {
     const key = await this.#device.call('ledgerKey', undefined)
     this.#pin(key.address)
@@ -123,9 +127,9 @@ export class Hsm {
     await device.call('openRegion', { id, input, ...(maxResultBytes === undefined ? {} : { maxResultBytes }) })
     const { pid } = device
     return {
-      encrypt: (dataId) => device.call('encrypt', { id, dataId }),
-      decrypt: (dataId) => device.call('decrypt', { id, dataId }),
-      resultHash: (salt) => device.call('resultHash', { id, salt }),
+      encrypt: async (dataId) => device.call('encrypt', { id, dataId: demandBytes32('dataId', dataId) }),
+      decrypt: async (dataId) => device.call('decrypt', { id, dataId: demandBytes32('dataId', dataId) }),
+      resultHash: async (salt) => device.call('resultHash', { id, salt: demandBytes32('salt', salt) }),
       result: () => device.call('result', { id }),
       async close() {
         if (device.pid !== pid) return
@@ -153,5 +157,14 @@ export class Hsm {
     this.#pinned ??= address
     if (this.#pinned === address) return
     throw new Pkcs11Error('KEY_CHANGED', `the ledger key was ${this.#pinned}, and is ${address} now`)
+  }
+}
+
+function demandBytes32(name: string, text: Hex): Hex {
+  try {
+    fromHex(text, 32)
+    return text
+  } catch (cause) {
+    throw new Pkcs11Error('ARGUMENT_INVALID', `${name}: expected 32 bytes of hexadecimal`, {}, { cause })
   }
 }

@@ -6,8 +6,8 @@ import type { Token } from './token.ts'
 export const SECP256K1 = Buffer.from('06052b8104000a', 'hex')
 
 /**
- * What a kind of object must be. The flags are set when it is made, all of them explicitly, for the modules' defaults are unsafe; and
- * they are read back whenever it is found.
+ * What a kind of object must be. The flags are set when it is made, all of them explicitly, for the modules' defaults
+ * are unsafe; and they are read back whenever it is found.
  */
 export interface ObjectTemplate {
   readonly objectClass: number

@@ -13,7 +13,7 @@ const [dataId, otherId, salt] = ['11', '22', '33'].map((byte): Hex => `0x${byte.
 /**
  * What holds of every HSM that Attestry accepts.
  *
- * @param open gives an HSM whose token has no key of Attestry's yet, or the keys of this suite from a run before; called once
+ * @param open called once; gives an HSM whose token has no key of Attestry's yet, or those of this suite
  */
 export function hsmSuite(open: () => Promise<Hsm>): void {
   let hsm: Hsm
@@ -152,6 +152,15 @@ export function hsmSuite(open: () => Promise<Hsm>): void {
     await region.close()
     await assert.rejects(region.encrypt(dataId), { code: 'REGION_LOST' })
     await assert.rejects(region.resultHash(salt), { code: 'REGION_LOST' })
+  })
+
+  it('refuses a dataId or a salt of another length, and keeps the region', async () => {
+    const region = await hsm.openRegion(Buffer.from('data'))
+    await assert.rejects(region.encrypt('0x11'), { code: 'ARGUMENT_INVALID' })
+    await region.encrypt(dataId)
+    await assert.rejects(region.resultHash('0x11'), { code: 'ARGUMENT_INVALID' })
+    await region.result()
+    await region.close()
   })
 
   it('refuses a result that does not fit', async () => {

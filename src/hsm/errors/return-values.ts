@@ -3,7 +3,8 @@ import { Pkcs11Error, type Pkcs11ErrorCode } from '../error.ts'
 /**
  * What follows from an error.
  *
- * - `reopen` the module is finalised and initialised, the token logged in, the keys found and tested; the call is made once more
+ * - `reopen` the module is finalised and initialised, the token logged in, the keys found and tested; the call is
+ *   made once more
  * - `retry` the same, but only for calls that change nothing and reveal nothing when repeated; others fail
  * - `restart` the call fails; the device process is ended, and the next call starts another, with back-off
  * - `stop` the call fails, the device process is ended and none is started again
@@ -82,8 +83,8 @@ export function errorOfReturnValue(rv: number, fn: string, cause: unknown): Pkcs
 }
 
 /**
- * Makes a call into the module, and its failure a `Pkcs11Error`. Some functions of the binding throw an error of a class of
- * its own with the number as `code`, some a plain one with the number at the end of the message.
+ * Makes a call into the module, and its failure a `Pkcs11Error`. Some functions of the binding throw an error of a
+ * class of its own with the number as `code`, some a plain one with the number at the end of the message.
  */
 export function invoke<T>(fn: string, call: () => T): T {
   try {
