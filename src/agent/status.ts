@@ -21,6 +21,8 @@ export interface Status {
   readonly secureMemory: { readonly kind: string; readonly detail: string } | null
   /** The sequence number of the next record. */
   readonly nextSeq: bigint
+  /** How many operations have begun and not ended. */
+  readonly underWay: number
   /** How many records are not known to be on the ledger. */
   readonly pending: bigint
   readonly batches: BatcherState
@@ -54,7 +56,7 @@ export interface StatusParts {
   readonly gate: Gate
 }
 
-/** Asks every part; one that does not answer leaves a null. */
+/** Asks every part; one that does not answer, or not in a second, leaves a null. */
 export async function statusOf(parts: StatusParts): Promise<Status> {
   const { hostId, ledgerAddress, profile, release, tpm, hsm, ledger, journal, batcher } = parts
   const [vmmHash, secureMemory, block, host] = await Promise.all([
@@ -73,6 +75,7 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
     profile: { name: profile.name, note: profile.note ?? null },
     secureMemory,
     nextSeq: journal.nextSeq,
+    underWay: journal.openIntents().length,
     pending: journal.nextSeq - journal.confirmedSeq(),
     batches: batcher.state,
     devices: {
@@ -105,10 +108,17 @@ export async function readinessOf(parts: StatusParts): Promise<Readiness> {
   return { ready: missing.length === 0, missing }
 }
 
+/** How long a part may take to say how it is. */
+const ANSWER_MS = 1000
+
 async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>()
+  const timer = setTimeout(() => resolve(null), ANSWER_MS)
   try {
-    return await answer
+    return await Promise.race([answer, late])
   } catch {
     return null
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -1,0 +1,184 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startAnvil } from '../../hil/stack/anvil.ts'
+import { stackDown, stackUp } from '../../hil/stack/stack.ts'
+import { layoutOf, type StackLayout } from '../../hil/stack/layout.ts'
+import { signersOf, type Person } from '../../hil/stack/people.ts'
+import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
+import { readState, type StackPart } from '../../hil/stack/state.ts'
+import { runAgent, type Agent } from '../../src/agent/agent.ts'
+import {
+  OperationRefused,
+  agentStatus,
+  sendRequest,
+  signRequest,
+  type OperationAnswer,
+  type OperationOrder,
+  type SignedRequest,
+} from '../../src/agent/client.ts'
+import { readConfig, type AgentConfig, type Release } from '../../src/agent/config.ts'
+import type { Status } from '../../src/agent/status.ts'
+import { toHex, type Hex } from '../../src/core/bytes.ts'
+import { ACCESS_POLICY } from '../../src/ledger/abi.ts'
+import { readDeployment } from '../../src/ledger/deployment.ts'
+import { decodeCommit } from '../../src/ledger/commit.ts'
+import { Ledger } from '../../src/ledger/ledger.ts'
+import type { DigestSigner } from '../../src/ledger/signer.ts'
+import { dataId } from '../../src/record/hash.ts'
+import type { OperationRecord } from '../../src/record/record.ts'
+
+/** What an agent told its log. */
+export interface LogEntry {
+  readonly event: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+let shared: Promise<TestHost> | undefined
+
+/** One host for all files that ask for it: bringing one up takes seconds. Each leaves it with no agent running. */
+export function testHost(): Promise<TestHost> {
+  shared ??= TestHost.up()
+  return shared
+}
+
+after(async () => (await shared)?.down())
+
+/** A host on a software TPM, a SoftHSM and a development ledger: enrolled, its VMM authorised, its agent not running. */
+export class TestHost {
+  readonly layout: StackLayout
+  readonly config: AgentConfig
+  readonly signers: Readonly<Record<Person, DigestSigner>>
+  readonly ledger: Ledger
+  readonly hostId: Hex
+  readonly log: LogEntry[] = []
+  #agent: Agent | undefined
+  /** Where it was started again. */
+  #anvil: StackProcess | undefined
+
+  private constructor(
+    layout: StackLayout,
+    config: AgentConfig,
+    signers: Readonly<Record<Person, DigestSigner>>,
+    ledger: Ledger,
+    hostId: Hex,
+  ) {
+    this.layout = layout
+    this.config = config
+    this.signers = signers
+    this.ledger = ledger
+    this.hostId = hostId
+  }
+
+  static async up(): Promise<TestHost> {
+    const layout = layoutOf(await mkdtemp(join(tmpdir(), 'attestry-')))
+    const { hostId, rpc } = await stackUp(layout.dir)
+    await stopProcess(await partOf(layout, 'agent'))
+    const ledger = await Ledger.connect(rpc, await readDeployment(layout.deployment))
+    return new TestHost(layout, readConfig(layout.configuration), await signersOf(layout), ledger, hostId)
+  }
+
+  async down(): Promise<void> {
+    await this.stop()
+    this.ledger.close()
+    if (this.#anvil !== undefined) await stopProcess(this.#anvil)
+    await stackDown(this.layout.dir)
+    await rm(this.layout.dir, { recursive: true })
+  }
+
+  /** The ledger's node. */
+  async anvil(): Promise<StackProcess> {
+    return this.#anvil ?? partOf(this.layout, 'anvil')
+  }
+
+  /** Kills the ledger's node and starts it again, with what it had on disk. */
+  async restartAnvil(): Promise<void> {
+    const anvil = await this.anvil()
+    process.kill(anvil.pid, 'SIGKILL')
+    await stopProcess(anvil)
+    const port = Number(new URL(this.config.ledger.rpc).port)
+    this.#anvil = (await startAnvil(this.layout.anvil, { port })).process
+  }
+
+  /** Starts an agent in this process. */
+  async start(change: (config: AgentConfig) => AgentConfig = (config) => config): Promise<Agent> {
+    this.#agent = await runAgent(change(this.config), (_, event, fields = {}) => {
+      this.log.push({ event, fields })
+    })
+    return this.#agent
+  }
+
+  async stop(): Promise<void> {
+    const agent = this.#agent
+    this.#agent = undefined
+    await agent?.close()
+  }
+
+  /** Registers data. */
+  async data(owner: Person): Promise<Hex> {
+    const signer = this.signers[owner]
+    const salt = toHex(randomBytes(32))
+    const call = ACCESS_POLICY.encodeFunctionData('registerData', [salt]) as Hex
+    await this.ledger.submit(signer, { to: 'accessPolicy', data: call })
+    return dataId(signer.address, salt)
+  }
+
+  /** A signed request to this host. */
+  sign(person: Person, order: Omit<OperationOrder, 'hostId'> & { hostId?: Hex }): Promise<SignedRequest> {
+    return signRequest(this.ledger.domain('auditLog'), this.signers[person], { hostId: this.hostId, ...order })
+  }
+
+  send(signed: SignedRequest, input: Uint8Array, release?: Release): Promise<OperationAnswer> {
+    return sendRequest(this.config.api.socket, signed, input, release)
+  }
+
+  /** What an agent refuses a request with. @throws Error where it does not */
+  async refusal(signed: SignedRequest, input: Uint8Array, release?: Release): Promise<OperationRefused> {
+    try {
+      await this.send(signed, input, release)
+    } catch (error) {
+      if (error instanceof OperationRefused) return error
+      throw error
+    }
+    throw new Error('the agent did not refuse')
+  }
+
+  /** Every record of this host that is on the ledger. */
+  async committed(): Promise<readonly OperationRecord[]> {
+    const { number } = await this.ledger.latestBlock()
+    const batches = await this.ledger.logs('auditLog', this.ledger.deployment.block, number)
+    const records = await Promise.all(
+      batches.map(async ({ transactionHash }) => {
+        const sent = await this.ledger.transaction(transactionHash)
+        return decodeCommit(sent?.input ?? '0x').records
+      }),
+    )
+    return records.flat()
+  }
+
+  /** Waits until a record is on the ledger, and gives back every one there with its request: there should be one. */
+  async committedFor({ requestHash }: Pick<OperationRecord, 'requestHash'>): Promise<readonly OperationRecord[]> {
+    const found = async () => (await this.committed()).filter((record) => record.requestHash === requestHash)
+    await until(async () => (await found()).length > 0)
+    return found()
+  }
+
+  /** The agent's status, as JSON has it: bigints are strings. */
+  async status(): Promise<Jsonified<Status>> {
+    return (await agentStatus(this.config.api.socket)) as unknown as Jsonified<Status>
+  }
+}
+
+type Jsonified<T> = T extends bigint ? string : T extends object ? { [Key in keyof T]: Jsonified<T[Key]> } : T
+
+async function partOf(layout: StackLayout, name: string): Promise<StackPart> {
+  const part = (await readState(layout)).parts.find((candidate) => candidate.name === name)
+  if (part === undefined) throw new Error(`the stack has no ${name}`)
+  return part
+}
+
+/** Waits until something holds; the test's own time limit ends a wait in vain. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20))
+}

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict'
+import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startProcess, stopProcess, type StackProcess } from '../../hil/stack/process.ts'
+import type { OperationRefused, SignedRequest } from '../../src/agent/client.ts'
+import type { AgentConfig } from '../../src/agent/config.ts'
+import { fromHex, type Hex } from '../../src/core/bytes.ts'
+import { ACCESS_POLICY } from '../../src/ledger/abi.ts'
+import { keccak256 } from '../../src/record/hash.ts'
+import { parseReceipt } from '../../src/record/parse.ts'
+import { REASONS } from '../../src/record/reason.ts'
+import type { OperationRecord } from '../../src/record/record.ts'
+import { requestHash } from '../../src/record/request.ts'
+import { testHost, until, type TestHost } from './fixture.ts'
+import { RpcProxy, calling, sending } from './rpc-proxy.ts'
+
+const CHECK_ACCESS = calling((ACCESS_POLICY.getFunction('checkAccess')?.selector ?? '').slice(2))
+const ATTESTRY = fileURLToPath(new URL('../../bin/attestry.js', import.meta.url))
+
+describe('an agent whose parts fail', () => {
+  const plaintext = Buffer.from('what nobody else may read')
+  let host: TestHost
+  let proxy: RpcProxy
+  let data: Hex
+
+  before(async () => {
+    host = await testHost()
+    data = await host.data('alice')
+  })
+
+  beforeEach(async () => {
+    proxy = await RpcProxy.open(host.config.ledger.rpc)
+  })
+
+  afterEach(async () => {
+    await host.stop()
+    await proxy.close()
+  })
+
+  const encrypt = () => host.sign('alice', { operation: 'encrypt', dataId: data, input: plaintext })
+
+  /** Starts an agent behind the proxy that gives up early. */
+  const start = () =>
+    host.start((config) => ({
+      ...config,
+      ledger: { ...config.ledger, rpc: proxy.url, timeoutMs: 1000 },
+      tpm: { ...config.tpm, deadlineMs: 2000 },
+      hsm: { ...config.hsm, deadlineMs: 2000 },
+      api: { ...config.api, releaseTimeoutMs: 3000 },
+    }))
+
+  /** The one record on the ledger that a request led to. */
+  async function theRecord({ request }: SignedRequest): Promise<OperationRecord> {
+    const found = await host.committedFor({ requestHash: requestHash(host.ledger.domain('auditLog'), request) })
+    assert.equal(found.length, 1)
+    const [record] = found
+    assert.ok(record)
+    return record
+  }
+
+  async function assertRefused(refused: Promise<OperationRefused>, code: string, status: number) {
+    const refusal = await refused
+    assert.deepEqual([refusal.code, refusal.status], [code, status])
+    return refusal
+  }
+
+  async function kill(device: 'tpm' | 'hsm', signal: NodeJS.Signals): Promise<void> {
+    const { pid } = (await host.status()).devices[device]
+    assert.ok(pid !== null)
+    process.kill(pid, signal)
+  }
+
+  it('refuses while the ledger is away, without a record, and does the same request later', async () => {
+    await start()
+    const signed = await encrypt()
+    const hold = proxy.hold(CHECK_ACCESS, 'request')
+    await assertRefused(host.refusal(signed, plaintext), 'LEDGER_UNAVAILABLE', 503)
+    hold.release()
+    await host.send(signed, plaintext, 'journaled')
+    assert.equal((await theRecord(signed)).status, REASONS.DONE)
+  })
+
+  it('says that the record stands where the ledger stops in the middle, and commits it once', async () => {
+    await start()
+    const signed = await encrypt()
+    const anvil = await host.anvil()
+    const hold = proxy.hold(sending, 'answer')
+    const refused = host.refusal(signed, plaintext)
+    await hold.arrived
+    process.kill(anvil.pid, 'SIGSTOP')
+    hold.release()
+    const { answer } = await assertRefused(refused, 'RELEASE_PENDING', 504)
+    process.kill(anvil.pid, 'SIGCONT')
+    assert.deepEqual(await theRecord(signed), parseReceipt(answer['receipt']).record)
+    await assertRefused(host.refusal(signed, plaintext), 'REQUEST_REPLAYED', 409)
+  })
+
+  it('commits once where the ledger’s node is killed and started again', async () => {
+    await start()
+    const signed = await encrypt()
+    const hold = proxy.hold(sending, 'answer')
+    await host.send(signed, plaintext, 'journaled')
+    await hold.arrived
+    await host.restartAnvil()
+    hold.release()
+    assert.equal((await theRecord(signed)).status, REASONS.DONE)
+  })
+
+  it('refuses while the TPM does not answer, without a record, and does the same request later', async () => {
+    await start()
+    const signed = await encrypt()
+    await kill('tpm', 'SIGSTOP')
+    await assertRefused(host.refusal(signed, plaintext), 'DEVICE_UNAVAILABLE', 503)
+    await host.send(signed, plaintext, 'journaled')
+    assert.equal((await theRecord(signed)).status, REASONS.DONE)
+  })
+
+  it('withholds the result where the TPM fails in the middle, on record', async () => {
+    await start()
+    const signed = await encrypt()
+    const hold = proxy.hold(CHECK_ACCESS, 'answer')
+    const refused = host.refusal(signed, plaintext)
+    await hold.arrived
+    await kill('tpm', 'SIGSTOP')
+    hold.release()
+    await assertRefused(refused, 'DEVICE_FAILED', 503)
+    assert.equal((await theRecord(signed)).status, REASONS.DEVICE_FAILED)
+  })
+
+  it('puts on record that the HSM failed in the middle, and goes on with a new process', async () => {
+    await start()
+    const signed = await encrypt()
+    await kill('hsm', 'SIGSTOP')
+    await assertRefused(host.refusal(signed, plaintext), 'DEVICE_FAILED', 503)
+    assert.equal((await theRecord(signed)).status, REASONS.DEVICE_FAILED)
+    await host.send(await encrypt(), plaintext, 'journaled')
+  })
+
+  it('says that the result is lost where the HSM dies with it, and that the record stands', async () => {
+    await start()
+    const signed = await encrypt()
+    const hold = proxy.hold(sending, 'request')
+    const refused = host.refusal(signed, plaintext)
+    await hold.arrived
+    await kill('hsm', 'SIGKILL')
+    hold.release()
+    const { answer } = await assertRefused(refused, 'RESULT_LOST', 503)
+    const record = await theRecord(signed)
+    assert.equal(record.status, REASONS.DONE)
+    assert.deepEqual(parseReceipt(answer['receipt']).record, record)
+  })
+
+  describe('and that is killed', () => {
+    let agent: StackProcess
+
+    /** Starts an agent as a process of its own, behind the proxy. */
+    async function startKillable(): Promise<void> {
+      const path = join(host.layout.dir, 'killable.toml')
+      const text = await readFile(host.layout.configuration, 'utf8')
+      await writeFile(path, text.replace(host.config.ledger.rpc, proxy.url))
+      agent = await startProcess('killable', host.layout.dir, process.execPath, [ATTESTRY, 'agent', '--config', path])
+      await until(isServing)
+    }
+
+    async function isServing(): Promise<boolean> {
+      try {
+        return (await host.status()).pid === agent.pid
+      } catch {
+        return false
+      }
+    }
+
+    async function kill9(): Promise<void> {
+      process.kill(agent.pid, 'SIGKILL')
+      await stopProcess(agent)
+    }
+
+    it('in an operation: notes it as interrupted, once', async () => {
+      await startKillable()
+      await kill('hsm', 'SIGSTOP')
+      const signed = await encrypt()
+      const cut = assert.rejects(host.send(signed, plaintext))
+      await until(async () => (await host.status()).underWay === 1)
+      await kill9()
+      await cut
+      await host.start()
+      const record = await theRecord(signed)
+      assert.equal(record.status, REASONS.INTERRUPTED)
+      await assertRefused(host.refusal(signed, plaintext), 'REQUEST_REPLAYED', 409)
+    })
+
+    it('between signing and sending: sends the very bytes that it had signed', async () => {
+      await startKillable()
+      const signed = await encrypt()
+      const hold = proxy.hold(sending, 'request')
+      await host.send(signed, plaintext, 'journaled')
+      const { params } = await hold.arrived
+      await kill9()
+      hold.release()
+      await host.start()
+      const record = await theRecord(signed)
+      assert.equal(record.status, REASONS.DONE)
+      const resent = host.log.findLast(({ event }) => event === 'batch.sent')
+      assert.equal(resent?.fields['hash'], keccak256(fromHex(params[0] as Hex)))
+    })
+
+    it('between sending and noting it: finds that its records are there', async () => {
+      await startKillable()
+      const signed = await encrypt()
+      const hold = proxy.hold(sending, 'answer')
+      await host.send(signed, plaintext, 'journaled')
+      await hold.arrived
+      await kill9()
+      await theRecord(signed)
+      const sent = host.log.length
+      await host.start()
+      await until(async () => (await host.status()).pending === '0')
+      assert.deepEqual(
+        host.log.slice(sent).filter(({ event }) => event === 'batch.sent'),
+        [],
+      )
+    })
+  })
+
+  it('refuses to start with an old copy of its journal, or with none', async () => {
+    const [journal, copy, kept] = ['agent', 'copy', 'kept'].map((name) => join(host.layout.dir, name)) as [
+      string,
+      string,
+      string,
+    ]
+    await cp(journal, copy, { recursive: true })
+    await host.start()
+    await host.send(await encrypt(), plaintext)
+    await host.stop()
+    await rename(journal, kept)
+    await assert.rejects(host.start(), { code: 'JOURNAL_ROLLED_BACK' })
+    await rm(journal, { recursive: true })
+    await rename(copy, journal)
+    await assert.rejects(host.start(), { code: 'JOURNAL_ROLLED_BACK' })
+    await rm(journal, { recursive: true })
+    await rename(kept, journal)
+    await host.start()
+  })
+
+  it('refuses to start beside another agent', async () => {
+    await host.start()
+    const elsewhere = (config: AgentConfig) => ({
+      ...config,
+      api: { ...config.api, socket: join(host.layout.dir, 'b') },
+    })
+    await assert.rejects(host.start(elsewhere), { code: 'JOURNAL_LOCKED' })
+  })
+})
