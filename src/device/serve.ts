@@ -73,7 +73,7 @@ function readSecret(): Uint8Array {
 
 /** Codes are for the project's own errors: what Node throws may have a code too, but is a defect here. */
 function fault(error: unknown): FromDevice {
-  const code = error instanceof CodedError ? error.code : 'INTERNAL'
+  const code = error instanceof CodedError ? String(error.code) : 'INTERNAL'
   const { detail } = (error ?? {}) as { detail?: unknown }
   return { kind: 'error', code, message: messageOf(error), detail }
 }
