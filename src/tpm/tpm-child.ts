@@ -1,3 +1,4 @@
+import { endWithParent } from '../../native/process.ts'
 import { loadTss } from '../../native/tss-library.ts'
 import { Tss } from '../../native/tss.ts'
 import { serveDevice } from '../device/serve.ts'
@@ -5,7 +6,8 @@ import type { TpmCalls, TpmChildConfig } from './calls.ts'
 import { asTpmError } from './error.ts'
 import { tpmHandlers } from './handlers.ts'
 
-/** The TPM's device process. */
+// The TPM's device process. It must not outlive its parent in a call that hangs: swtpm serves one connection at a time.
+endWithParent()
 serveDevice<TpmCalls>((config) => {
   const { tcti } = config as TpmChildConfig
   const library = load()

@@ -12,12 +12,13 @@ import { OWNER, PASSWORD } from '../../src/tpm/commands.ts'
 import { EK_TEMPLATE } from '../../src/tpm/ek-template.ts'
 import { makeCredential } from '../../src/tpm/make-credential.ts'
 import { Tpm, type TpmConfig } from '../../src/tpm/tpm.ts'
-import { startStallingProxy } from './stalling-proxy.ts'
 import { tpmError, tpmSuite } from './suite.ts'
+import { startSwtpmProxy, type SwtpmProxy } from './swtpm-proxy.ts'
 import { held, withTss } from './tss.ts'
 
 const PCR_0 = { bank: 'sha256', pcrs: [0] } as const
 const POLICY_SECRET = 0x151
+const PCR_READ = 0x17e
 
 describe('Tpm on swtpm', () => {
   let dir: string
@@ -36,6 +37,15 @@ describe('Tpm on swtpm', () => {
   const kill = (pid: number | undefined): void => {
     assert.ok(pid !== undefined)
     process.kill(pid, 'SIGKILL')
+  }
+
+  const withProxy = async (work: (proxy: SwtpmProxy) => Promise<void>): Promise<void> => {
+    const proxy = await startSwtpmProxy(join(dir, 'swtpm.sock'), join(dir, 'proxy.sock'))
+    try {
+      await work(proxy)
+    } finally {
+      await proxy.close()
+    }
   }
 
   before(async () => {
@@ -119,8 +129,7 @@ describe('Tpm on swtpm', () => {
   })
 
   it('goes on after the device process was killed in the middle of a credential activation', async () => {
-    const proxy = await startStallingProxy(join(dir, 'swtpm.sock'), join(dir, 'proxy.sock'))
-    try {
+    await withProxy(async (proxy) => {
       const tpm = open({ tcti: proxy.tcti })
       const [ek, ak] = [await tpm.endorsementKey(), await tpm.attestationKey()]
       const secret = new Uint8Array(randomBytes(32))
@@ -137,9 +146,31 @@ describe('Tpm on swtpm', () => {
       assert.deepEqual(await tpm.activateCredential(challenge), secret)
       await proxy.idle()
       assert.deepEqual([held(tcti).transient, held(tcti).sessions], [[], []])
-    } finally {
-      await proxy.close()
-    }
+    })
+  })
+
+  it('reads all PCRs anew where one moved between two parts, and says so when they never rest', async () => {
+    const pcrs = Array.from({ length: 16 }, (_, i) => i)
+    await withProxy(async (proxy) => {
+      const tpm = open({ tcti: proxy.tcti })
+      let moves = 3
+      const extendTwoParts = () => {
+        if (moves-- <= 0) return
+        withTss(tcti, ({ commands }) => {
+          for (const pcr of [0, 13]) {
+            commands.PCR_Extend(pcr, [PASSWORD], Uint8Array.of(0, 0, 0, 1, 0, 0x0b, ...randomBytes(32)))
+          }
+        })
+      }
+      proxy.beforeAnswer(PCR_READ, extendTwoParts)
+      const values = await tpm.readPcrs({ bank: 'sha256', pcrs })
+      assert.equal(moves < 0, true)
+      assert.deepEqual(await open().readPcrs({ bank: 'sha256', pcrs }), values)
+
+      moves = Infinity
+      await assert.rejects(tpm.readPcrs({ bank: 'sha256', pcrs }), tpmError('PCRS_MOVING'))
+      assert.equal((await tpm.readPcrs(PCR_0)).size, 1)
+    })
   })
 
   it('gives up on a TPM that does not answer, and goes on when it does', async () => {
@@ -199,6 +230,11 @@ describe('Tpm on swtpm', () => {
 
     it('has no EK certificate', async () => {
       await assert.rejects(open().endorsementKey(), tpmError('EK_CERTIFICATE_MISSING'))
+    })
+
+    it('refuses an EK certificate that is none', async () => {
+      await open({ nvIndex: 0x01c00002 }).incrementCounter()
+      await assert.rejects(open().endorsementKey(), tpmError('EK_CERTIFICATE_MALFORMED'))
     })
 
     it('activates credentials with an EK that is made for the time being', async () => {
