@@ -6,6 +6,7 @@ export const EXIT = { done: 0, refused: 1, usage: 2, device: 3, ledger: 4, inter
 
 const classes: Readonly<Record<string, number>> = {
   UsageError: EXIT.usage,
+  StackError: EXIT.usage,
   ClientError: EXIT.device,
   ConfigError: EXIT.usage,
   DeviceError: EXIT.device,

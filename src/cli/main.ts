@@ -74,6 +74,10 @@ const commands: readonly { name: string; description: string; load: () => Promis
  */
 export async function main(args: readonly string[]): Promise<void> {
   const json = args.includes('--json')
+  // Whoever reads along may leave early (a pager, head): the command still ends as it should.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
   const program = new Command('attestry')
     .description('Evidence for every operation on sensitive data: TPM, HSM and ledger in one chain.')
     .version(version())
