@@ -94,9 +94,14 @@ async function execute(
     return { status: REASONS.VMM_CHANGED, resultHash: ZERO_HASH }
   } catch (error) {
     log('warn', 'operation.failed', { requestHash, ...errorFields(error) })
-    const refused = error instanceof Pkcs11Error && error.code === 'CIPHERTEXT_INVALID'
-    return { status: refused ? REASONS.OPERATION_FAILED : REASONS.DEVICE_FAILED, resultHash: ZERO_HASH }
+    return { status: blamesInput(operation, error) ? REASONS.OPERATION_FAILED : REASONS.DEVICE_FAILED, resultHash: ZERO_HASH }
   }
+}
+
+/** A ciphertext that names a key version which the HSM does not have is as wrong as one that is not authentic. */
+function blamesInput(operation: Admitted['operation'], error: unknown): boolean {
+  if (!(error instanceof Pkcs11Error)) return false
+  return error.code === 'CIPHERTEXT_INVALID' || (operation === 'decrypt' && error.code === 'KEY_NOT_FOUND')
 }
 
 /** @throws Refusal DEVICE_UNAVAILABLE */

@@ -78,8 +78,10 @@ export async function runScenario({ output, dir, name, content }: ScenarioInput)
     ) as Record<Person, DigestSigner>
     const demo = new Demonstration(output, dir, ledger, config.api.socket, stack.hostId, signers)
     output.line(`stack    up in ${seconds(begin)}: swtpm, SoftHSM, ledger (chain ${ledger.deployment.chainId}), agent`)
-    output.line(`host     ${stack.hostId}  ${output.style('yellow', 'assurance: Software (emulated TPM and HSM)')}`)
-    output.line(`vmm      ${stack.vmmHash}  authorised by 2 of 3 approvers`)
+    output.line(`host     ${stack.hostId}`)
+    output.line(`         ${output.style('yellow', 'assurance: Software (the TPM and the HSM are emulated)')}`)
+    output.line(`vmm      ${stack.vmmHash}`)
+    output.line('         authorised by 2 of 3 approvers')
     const { steps, receipt } = await demo.operations(name, content)
     await demo.refusals(content)
     await demo.changedVmm(content)
@@ -149,12 +151,13 @@ class Demonstration {
       to: 'accessPolicy',
       data: ACCESS_POLICY.encodeFunctionData('registerData', [salt]) as Hex,
     })
-    this.#output.line(`A registers the data: ${this.#dataId}`)
+    this.#output.line('A registers the data')
+    this.#output.line(`  ${this.#dataId}`)
     const encrypted = await this.#operate('A encrypts', alice, 'encrypt', content)
     this.#ciphertext = encrypted.result
     this.#output.line(stepsTable(encrypted.steps))
-    this.#output.line(`  record ${encrypted.receipt.record.seq}, request ${encrypted.receipt.record.requestHash}`)
-    this.#output.line(`  ledger transaction ${encrypted.transaction?.hash ?? 'none'}`)
+    this.#output.line(`  request      ${encrypted.receipt.record.requestHash}`)
+    this.#output.line(`  transaction  ${encrypted.transaction?.hash ?? 'none'}`)
     this.#same(content, await this.#operate('A decrypts', alice, 'decrypt', this.#ciphertext))
 
     this.#bobsGrant = await this.#grant('A grants to B, who may delegate once', alice, {
@@ -233,7 +236,8 @@ class Demonstration {
       })
       await approveVmm(this.#ledger, vmmHash, approver1)
       const { status } = await approveVmm(this.#ledger, vmmHash, approver2)
-      this.#output.line(`the new VMM is proposed with a quote and approved: ${vmmHash} ${status.toLowerCase()}`)
+      this.#output.line(`the new VMM, proposed with a quote, is ${status.toLowerCase()} after two approvals:`)
+      this.#output.line(`         ${vmmHash}`)
     } finally {
       await tpm.close()
     }

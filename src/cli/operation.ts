@@ -123,7 +123,7 @@ export function stepsTable(steps: readonly Step[]): string {
       name,
       `${ms.toFixed(1)} ms`.padStart(10),
       ok ? 'ok' : 'no',
-      detail ?? '',
+      (detail ?? '').replaceAll(/0x[0-9a-f]{64}/g, short),
     ]),
   )
 }
