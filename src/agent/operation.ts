@@ -94,7 +94,10 @@ async function execute(
     return { status: REASONS.VMM_CHANGED, resultHash: ZERO_HASH }
   } catch (error) {
     log('warn', 'operation.failed', { requestHash, ...errorFields(error) })
-    return { status: blamesInput(operation, error) ? REASONS.OPERATION_FAILED : REASONS.DEVICE_FAILED, resultHash: ZERO_HASH }
+    return {
+      status: blamesInput(operation, error) ? REASONS.OPERATION_FAILED : REASONS.DEVICE_FAILED,
+      resultHash: ZERO_HASH,
+    }
   }
 }
 

@@ -358,7 +358,10 @@ class Demonstration {
     this.refused.push({ name, ok, code: found })
     this.#output.line(`${this.#output.style(ok ? 'green' : 'red', ok ? 'refused' : 'WRONG')}  ${name}: ${found}`)
     if (!ok) this.#output.line(`         expected ${expected}`)
-    for (const detail of details) this.#output.line(this.#output.style('dim', `         ${detail}`))
+    for (const detail of details) {
+      const text = detail.replaceAll(/0x[0-9a-f]{64}/g, short)
+      this.#output.line(this.#output.style('dim', `         ${text}`))
+    }
   }
 
   #scene(title: string): void {
