@@ -343,13 +343,8 @@ class Demonstration {
       if (code === undefined) throw error
       const receipt = error instanceof OperationRefused ? error.answer['receipt'] : undefined
       const seq = (receipt as { record?: { seq?: string } } | undefined)?.record?.seq
-      this.#judge(
-        name,
-        expected,
-        code,
-        seq === undefined ? 'not recorded' : `record ${seq} on the ledger`,
-        messageOf(error),
-      )
+      const recorded = seq === undefined ? ['nothing is on record'] : []
+      this.#judge(name, expected, code, messageOf(error), ...recorded)
     }
   }
 
