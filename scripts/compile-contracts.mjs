@@ -42,10 +42,10 @@ const isCurrent =
   contracts.every((name) => existsSync(join(output, `${name}.json`))) &&
   existsSync(fingerprintFile) &&
   readFileSync(fingerprintFile, 'utf8') === fingerprint
-if (isCurrent) console.log('contracts: unchanged')
-else compile()
+if (!isCurrent) compile()
 
 function compile() {
+  console.log('contracts: compiling, which takes about half a minute …')
   const solc = createRequire(import.meta.url)('solc')
   const input = { language: 'Solidity', sources, settings }
   const result = JSON.parse(solc.compile(JSON.stringify(input), { import: readImport }))

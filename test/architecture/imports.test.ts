@@ -19,7 +19,21 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   auditor: ['evidence', 'tcg', 'record', 'ledger', 'core'],
   cli: ['auditor', 'agent', 'vmm', 'hsm', 'tpm', 'device', 'ledger', 'evidence', 'record', 'tcg', 'core', 'hil'],
   native: ['core'],
-  hil: ['cli', 'agent', 'auditor', 'vmm', 'hsm', 'tpm', 'device', 'ledger', 'evidence', 'record', 'tcg', 'core', 'native'],
+  hil: [
+    'cli',
+    'agent',
+    'auditor',
+    'vmm',
+    'hsm',
+    'tpm',
+    'device',
+    'ledger',
+    'evidence',
+    'record',
+    'tcg',
+    'core',
+    'native',
+  ],
 }
 
 /** Packages that only some parts may import. */
