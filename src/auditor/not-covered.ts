@@ -1,5 +1,5 @@
 import type { HostReport } from './audit-report.ts'
-import type { AuditResults } from './summarise.ts'
+import type { AuditResults } from './audit-results.ts'
 
 /** PCRs into which firmware, boot loader and kernel are measured (TCG PC Client Platform Firmware Profile, section 3.3.4). */
 const BOOT_PCRS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]

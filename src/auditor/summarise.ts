@@ -1,24 +1,10 @@
-import type { Hex } from '../core/bytes.ts'
-import type { Endorsement } from '../evidence/endorsement.ts'
-import type { Receipt } from '../record/receipt.ts'
 import type { OperationRecord } from '../record/record.ts'
-import type { AuditContext } from './audit-context.ts'
 import type { AuditReport, HostReport } from './audit-report.ts'
+import type { AuditResults } from './audit-results.ts'
 import type { FindingLog } from './finding-log.ts'
 import type { HostLog } from './host-log.ts'
 import { notCovered } from './not-covered.ts'
 import type { Replayed } from './replay.ts'
-import type { ReceiptOutcome } from './verify-receipt.ts'
-
-/** All that a report is made of. */
-export interface AuditResults {
-  readonly context: AuditContext
-  readonly findings: FindingLog
-  readonly replayed: Replayed
-  readonly endorsements: ReadonlyMap<Hex, Endorsement>
-  readonly indirect: number
-  readonly outcomes: readonly { readonly receipt: Receipt; readonly outcome: ReceiptOutcome }[]
-}
 
 /** Puts an audit's report together. */
 export function summarise(results: AuditResults): AuditReport {
