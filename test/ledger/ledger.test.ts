@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import type { Hex } from '../../src/core/bytes.ts'
-import { toHex } from '../../src/core/bytes.ts'
+import { fromHex, toHex } from '../../src/core/bytes.ts'
 import { ACCESS_POLICY, AUDIT_LOG, VMM_REGISTRY } from '../../src/ledger/abi.ts'
 import { encodeCommit } from '../../src/ledger/commit.ts'
 import type { Deployment } from '../../src/ledger/deployment.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import type { DigestSigner } from '../../src/ledger/signer.ts'
 import { UNLIMITED, grantId, type Grant } from '../../src/record/grant.ts'
-import { ZERO_HASH, dataId } from '../../src/record/hash.ts'
+import { ZERO_HASH, dataId, keccak256 } from '../../src/record/hash.ts'
 import { REASONS } from '../../src/record/reason.ts'
 import { hash, startLocalLedger, type LocalLedger } from './local-ledger.ts'
 
@@ -82,6 +82,12 @@ describe('Ledger', () => {
       assert.deepEqual(await ledger.clock(hash(1)), { nvCounter: 0n, resetCount: 0, restartCount: 0, clockMs: 0n })
       assert.equal(await ledger.transaction(hash(1)), undefined)
       assert.equal(await ledger.receipt(hash(1)), undefined)
+    })
+
+    it('tells a contract from an account without code', async () => {
+      const { address, codeHash } = local.deployment.contracts.auditLog
+      assert.equal(keccak256(fromHex(await ledger.code(address))), codeHash)
+      assert.equal(await ledger.code(owner.address), '0x')
     })
 
     it('names the domain of each contract', () => {
