@@ -3,7 +3,9 @@ import { Command } from 'commander'
 import { auditLedger } from '../auditor/verify.ts'
 import { reportText } from '../auditor/report.ts'
 import { readTrustStore } from '../auditor/trust-store.ts'
+import type { Hex } from '../core/bytes.ts'
 import { messageOf } from '../core/error.ts'
+import { sha256 } from '../record/hash.ts'
 import { parseReceipt } from '../record/parse.ts'
 import type { Receipt } from '../record/receipt.ts'
 import { readInput, stackDirectory, usingLedger, withLedger, type PlaceOptions } from './context.ts'
@@ -13,6 +15,7 @@ import { Output } from './output.ts'
 
 interface VerifyOptions extends PlaceOptions {
   readonly trust?: string
+  readonly hardware?: string
   readonly receipt?: readonly string[]
 }
 
@@ -21,6 +24,7 @@ export function auditCommand(): Command {
   const verify = withLedger(new Command('verify'))
     .description('verify the whole history of every host on the ledger; exit code 1 where there is a finding')
     .option('--trust <directory>', 'the trusted TPM vendors’ certificates, PEM (by default the local stack’s)')
+    .option('--hardware <directory>', 'of those, the makers of hardware TPMs: other hosts count as Software')
     .option('--receipt <file...>', 'customers’ receipts to hold against the ledger')
     .addHelpText(
       'after',
@@ -36,12 +40,21 @@ Examples:
 async function verifyLedger(options: VerifyOptions): Promise<void> {
   const output = new Output(options.json === true)
   const trustAnchors = readTrustStore(resolve(options.trust ?? join(stackDirectory(options), 'trust')))
+  const hardwareRoots = fingerprintsIn(options.hardware)
   const receipts = (options.receipt ?? []).map(readReceipt)
   const report = await usingLedger(options, (ledger) =>
-    output.progress('auditing', (update) => auditLedger({ ledger, trustAnchors, receipts, onProgress: update })),
+    output.progress('auditing', (update) =>
+      auditLedger({ ledger, trustAnchors, hardwareRoots, receipts, onProgress: update }),
+    ),
   )
   output.result(report, reportText(report))
   if (!report.ok) process.exitCode = EXIT.refused
+}
+
+/** SHA-256 fingerprints of the certificates in a directory; none without one, so that no host counts as hardware. */
+export function fingerprintsIn(directory: string | undefined): ReadonlySet<Hex> {
+  if (directory === undefined) return new Set()
+  return new Set(readTrustStore(resolve(directory)).map((certificate) => sha256(certificate)))
 }
 
 function readReceipt(path: string): Receipt {

@@ -21,6 +21,7 @@ export function hostCommand(): Command {
       "enrol this host, with the registrar's key at hand: EK, AK, credential activation, quote, ledger address",
     )
     .option('--trust <directory>', 'the trusted TPM vendors’ certificates, PEM (by default the local stack’s)')
+    .option('--hardware <directory>', 'of those, the makers of hardware TPMs: other hosts count as Software')
     .addHelpText('after', '\nExample:\n  attestry host enrol --config agent.toml --key registrar.key --trust ./vendors')
     .action(enrolHere)
   const show = withLedger(new Command('show'))
@@ -31,23 +32,27 @@ export function hostCommand(): Command {
   return new Command('host').addCommand(enrol).addCommand(show)
 }
 
-async function enrolHere(options: PlaceOptions & { readonly trust?: string }): Promise<void> {
+async function enrolHere(
+  options: PlaceOptions & { readonly trust?: string; readonly hardware?: string },
+): Promise<void> {
   const output = new Output(options.json === true)
   const config = await configOf(options)
   const registrar = await signerOf(options)
-  const [{ Tpm }, { Hsm }, { enrolHost }, { readTrustStore }] = await Promise.all([
+  const [{ Tpm }, { Hsm }, { enrolHost }, { readTrustStore }, { fingerprintsIn }] = await Promise.all([
     import('../tpm/tpm.ts'),
     import('../hsm/hsm.ts'),
     import('../agent/enrol.ts'),
     import('../auditor/trust-store.ts'),
+    import('./audit.ts'),
   ])
   const trustAnchors = readTrustStore(resolve(options.trust ?? `${stackDirectory(options)}/trust`))
+  const hardwareRoots = fingerprintsIn(options.hardware)
   const tpm = new Tpm(config.tpm)
   const hsm = new Hsm(config.hsm)
   try {
     const enrolled = await usingLedger(options, (ledger) =>
       output.progress('enrolling', () =>
-        enrolHost({ tpm, hsm, ledger, registrar, trustAnchors, selection: config.vmm.selection }),
+        enrolHost({ tpm, hsm, ledger, registrar, trustAnchors, hardwareRoots, selection: config.vmm.selection }),
       ),
     )
     output.result(
