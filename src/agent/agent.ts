@@ -55,6 +55,12 @@ export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promi
   const { address: auditLog } = deployment.contracts.auditLog
   const journal = Journal.open(config.state, { hostId, chainId: deployment.chainId, auditLog })
   started.defer(() => journal.close())
+  const signDigest = (digest: Uint8Array) => hsm.signDigest(digest)
+  const signer = { address: ledgerAddress, signDigest }
+  const batcher = new Batcher({ hostId, selection: vmm.selection, tpm, ledger, signer, journal }, log)
+  await checkCounter(journal, tpm)
+  await batcher.reconcile()
+
   const profile = profileOf(config)
   const watch = await watchVmm(tpm, profile, vmm.log, ({ kind, name }) => log('warn', 'vmm.changed', { kind, name }))
   started.defer(() => watch.close())
@@ -63,11 +69,6 @@ export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promi
     return vmmHash(vmm.selection, await tpm.readPcrs(vmm.selection))
   }
 
-  const signDigest = (digest: Uint8Array) => hsm.signDigest(digest)
-  const signer = { address: ledgerAddress, signDigest }
-  const batcher = new Batcher({ hostId, selection: vmm.selection, tpm, ledger, signer, journal }, log)
-  await checkCounter(journal, tpm)
-  await batcher.reconcile()
   const interrupted = recordInterrupted(journal, now())
   batcher.start()
   started.defer(() => batcher.close())

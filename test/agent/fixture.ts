@@ -24,6 +24,7 @@ import { toHex, type Hex } from '../../src/core/bytes.ts'
 import { ACCESS_POLICY } from '../../src/ledger/abi.ts'
 import { readDeployment } from '../../src/ledger/deployment.ts'
 import { decodeCommit } from '../../src/ledger/commit.ts'
+import { isLedgerError } from '../../src/ledger/error.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import type { DigestSigner } from '../../src/ledger/signer.ts'
 import { dataId } from '../../src/record/hash.ts'
@@ -52,6 +53,8 @@ export class TestHost {
   readonly signers: Readonly<Record<Person, DigestSigner>>
   readonly ledger: Ledger
   readonly hostId: Hex
+  /** What the VMM measured as when the host came up. */
+  readonly vmmHash: Hex
   readonly log: LogEntry[] = []
   #agent: Agent | undefined
   /** Where it was started again. */
@@ -62,21 +65,22 @@ export class TestHost {
     config: AgentConfig,
     signers: Readonly<Record<Person, DigestSigner>>,
     ledger: Ledger,
-    hostId: Hex,
+    { hostId, vmmHash }: { hostId: Hex; vmmHash: Hex },
   ) {
     this.layout = layout
     this.config = config
     this.signers = signers
     this.ledger = ledger
     this.hostId = hostId
+    this.vmmHash = vmmHash
   }
 
   static async up(): Promise<TestHost> {
     const layout = layoutOf(await mkdtemp(join(tmpdir(), 'attestry-')))
-    const { hostId, rpc } = await stackUp(layout.dir)
+    const stack = await stackUp(layout.dir)
     await stopProcess(await partOf(layout, 'agent'))
-    const ledger = await Ledger.connect(rpc, await readDeployment(layout.deployment))
-    return new TestHost(layout, readConfig(layout.configuration), await signersOf(layout), ledger, hostId)
+    const ledger = await Ledger.connect(stack.rpc, await readDeployment(layout.deployment))
+    return new TestHost(layout, readConfig(layout.configuration), await signersOf(layout), ledger, stack)
   }
 
   async down(): Promise<void> {
@@ -159,9 +163,17 @@ export class TestHost {
 
   /** Waits until a record is on the ledger, and gives back every one there with its request: there should be one. */
   async committedFor({ requestHash }: Pick<OperationRecord, 'requestHash'>): Promise<readonly OperationRecord[]> {
-    const found = async () => (await this.committed()).filter((record) => record.requestHash === requestHash)
-    await until(async () => (await found()).length > 0)
-    return found()
+    let found: readonly OperationRecord[] = []
+    await until(async () => {
+      try {
+        found = (await this.committed()).filter((record) => record.requestHash === requestHash)
+      } catch (error) {
+        // A node that was just started again is behind for a moment.
+        if (!isLedgerError(error, 'UNAVAILABLE')) throw error
+      }
+      return found.length > 0
+    })
+    return found
   }
 
   /** The agent's status, as JSON has it: bigints are strings. */

@@ -6,8 +6,10 @@ import type { AddressInfo } from 'node:net'
 export interface Held {
   /** What was asked, once it was. */
   readonly arrived: Promise<RpcRequest>
-  /** Lets it, and all later ones, go on. */
+  /** Lets what is held, and all that comes later, go on. */
   release(): void
+  /** Ends what is held without an answer, and lets all that comes later go on. */
+  drop(): void
 }
 
 /** As much of a JSON-RPC request as matters here. */
@@ -21,7 +23,7 @@ interface Hold extends Held {
   /** Before the node sees it, or when the node has answered. */
   readonly when: 'request' | 'answer'
   readonly arrive: (request: RpcRequest) => void
-  readonly released: Promise<unknown>
+  readonly goesOn: Promise<boolean>
 }
 
 /** Stands between an agent and its ledger, and stops chosen exchanges at chosen moments. */
@@ -55,24 +57,31 @@ export class RpcProxy {
   /** Holds every such exchange from now on: before the node sees it, or when the node has answered. */
   hold(matches: (request: RpcRequest) => boolean, when: 'request' | 'answer'): Held {
     const arrival = Promise.withResolvers<RpcRequest>()
-    const release = Promise.withResolvers<unknown>()
+    const { promise: goesOn, resolve } = Promise.withResolvers<boolean>()
+    const end = (how: boolean) => {
+      this.#holds.delete(hold)
+      resolve(how)
+    }
     const hold: Hold = {
       matches,
       when,
       arrived: arrival.promise,
       arrive: arrival.resolve,
-      released: release.promise,
-      release: () => {
-        this.#holds.delete(hold)
-        release.resolve(undefined)
-      },
+      goesOn,
+      release: () => end(true),
+      drop: () => end(false),
     }
     this.#holds.add(hold)
     return hold
   }
 
-  async close(): Promise<void> {
+  /** Lets all that is held go on. */
+  releaseAll(): void {
     for (const hold of [...this.#holds]) hold.release()
+  }
+
+  async close(): Promise<void> {
+    this.releaseAll()
     this.#server.closeAllConnections()
     this.#server.close()
     await once(this.#server, 'close')
@@ -81,23 +90,22 @@ export class RpcProxy {
   async #pass(body: Buffer, response: ServerResponse): Promise<void> {
     const asked = JSON.parse(body.toString()) as RpcRequest
     try {
-      await this.#stop(asked, 'request')
-      // Who asked is gone: the node never sees it.
-      if (response.destroyed) return
+      if (!(await this.#goesOn(asked, 'request'))) return void response.destroy()
       const headers = { 'content-type': 'application/json' }
       const answer = await fetch(this.#target, { method: 'POST', headers, body: new Uint8Array(body) })
       const text = await answer.text()
-      await this.#stop(asked, 'answer')
+      if (!(await this.#goesOn(asked, 'answer'))) return void response.destroy()
       response.writeHead(answer.status, headers).end(text)
     } catch {
       response.destroy()
     }
   }
 
-  async #stop(request: RpcRequest, when: Hold['when']): Promise<void> {
+  async #goesOn(request: RpcRequest, when: Hold['when']): Promise<boolean> {
     const hold = [...this.#holds].find((candidate) => candidate.when === when && candidate.matches(request))
-    hold?.arrive(request)
-    await hold?.released
+    if (hold === undefined) return true
+    hold.arrive(request)
+    return hold.goesOn
   }
 }
 
