@@ -2,7 +2,7 @@
 //
 //   node scripts/test.mjs                  all
 //   node scripts/test.mjs test/hsm/*.ts    some test files, without the Solidity tests
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import Mocha from 'mocha'
@@ -11,26 +11,38 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
 
 const chosen = process.argv.slice(2)
-const mocha = new Mocha({ timeout: 60_000, forbidOnly: true, reporter: 'spec' })
-const files = chosen.length > 0 ? chosen : globSync('test/**/*.test.ts').sort()
-for (const file of files) mocha.addFile(file)
-await mocha.loadFilesAsync()
-const typescript = await new Promise((resolve) => {
-  const runner = mocha.run(() => resolve(runner.stats))
-})
+// Most of the time goes by in waiting for blocks and devices: more files at once than there are cores.
+const JOBS = 3
+
+const forge = chosen.length > 0 ? undefined : runForge()
+const typescript = await runMocha(chosen.length > 0 ? chosen : globSync('test/**/*.test.ts').sort())
 const total = { passed: typescript.passes, failed: typescript.failures, skipped: typescript.pending }
 
-if (chosen.length === 0) {
-  const forge = spawnSync(process.execPath, ['scripts/forge-test.mjs'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  process.stdout.write(forge.stdout)
-  const line = /^forge: (\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(forge.stdout)
+if (forge !== undefined) {
+  const { status, output } = await forge
+  process.stdout.write(output)
+  const line = /^forge: (\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output)
   total.passed += Number(line?.[1] ?? 0)
-  total.failed += line === null || forge.status !== 0 ? Math.max(1, Number(line?.[2] ?? 0)) : Number(line[2])
+  total.failed += status === 0 && line !== null ? Number(line[2]) : Math.max(1, Number(line?.[2] ?? 0))
   total.skipped += Number(line?.[3] ?? 0)
 }
 
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1)
+
+async function runMocha(files) {
+  const mocha = new Mocha({ timeout: 120_000, forbidOnly: true, reporter: 'spec', parallel: true, jobs: JOBS })
+  for (const file of files) mocha.addFile(file)
+  mocha.lazyLoadFiles(true)
+  return new Promise((resolve) => {
+    const runner = mocha.run(() => resolve(runner.stats))
+  })
+}
+
+/** Forge's tests, beside the others. */
+function runForge() {
+  const child = spawn(process.execPath, ['scripts/forge-test.mjs'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  return new Promise((resolve) => child.on('close', (status) => resolve({ status, output })))
+}

@@ -12,8 +12,10 @@ async function serve(options: PlaceOptions): Promise<void> {
   const config = await configOf(options)
   const { runAgent } = await import('../agent/agent.ts')
   const agent = await runAgent(config)
-  await new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve)
+  const told = new Promise<undefined>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined))
   })
+  const failure = await Promise.race([told, agent.failed])
   await agent.close()
+  if (failure !== undefined) throw failure
 }
