@@ -44,10 +44,11 @@ export async function deliver(
         ...(receipt === undefined ? {} : { receipt }),
       },
     )
+  const recordedAt = performance.now()
   const receipt = await sign(parts, admitted, record, trace).catch((cause: unknown) => {
     throw lost(cause)
   })
-  const transaction = await awaitRelease(parts, record, release, trace)
+  const transaction = await awaitRelease(parts, record, release, trace, recordedAt)
   if (transaction === undefined) {
     throw new Refusal(
       'RELEASE_PENDING',
@@ -79,11 +80,12 @@ export async function refusalOnRecord(
   const reason = reasonOf(record.status)
   const code = reason === undefined || reason === 'DONE' ? 'DEVICE_FAILED' : reason
   // Where the HSM is what failed there is no signature to be had; the record stands without it.
+  const recordedAt = performance.now()
   const receipt = await sign(parts, admitted, record, trace).catch((error: unknown) => {
     parts.log('warn', 'receipt.failed', { seq: record.seq, ...errorFields(error) })
     return undefined
   })
-  const transaction = (await awaitRelease(parts, record, release, trace)) ?? null
+  const transaction = (await awaitRelease(parts, record, release, trace, recordedAt)) ?? null
   trace.note('reply', true, code)
   return new Refusal(code, `${REASON_WORDS[code]}; this is on record as number ${record.seq.toString()}`, {
     ...(receipt === undefined ? {} : { receipt }),
@@ -97,6 +99,8 @@ async function sign(
   record: OperationRecord,
   trace: Trace,
 ): Promise<Receipt> {
+  // A promise that can no longer be kept is not made.
+  if (batcher.failure !== undefined) throw batcher.failure
   const start = performance.now()
   const pending = receipts.receipt(record, admitted)
   batcher.wake()
@@ -107,23 +111,29 @@ async function sign(
   return receipt
 }
 
-/** Step 8. @returns null where there is nothing to wait for, undefined where it was waited for in vain */
+/**
+ * Step 8, and what it sees of step 10, which has run beside the others since the record was there. Where nothing is waited
+ * for, step 10 is not come to.
+ *
+ * @param recordedAt when the batch loop could begin, by `performance.now()`
+ * @returns null where there is nothing to wait for, undefined where it was waited for in vain
+ */
 async function awaitRelease(
   { batcher, releaseTimeoutMs }: DeliveryParts,
   { seq }: OperationRecord,
   release: Release,
   trace: Trace,
+  recordedAt: number,
 ): Promise<LedgerTransaction | null | undefined> {
   if (release === 'journaled') {
     trace.note('release', true, release)
-    trace.note('commit', true, 'under way')
     return null
   }
   const start = performance.now()
   const transaction = await batcher.reached(seq, release, releaseTimeoutMs)
-  const ms = performance.now() - start
-  trace.note('release', transaction !== undefined, release, ms)
-  trace.note('commit', true, commitDetail(transaction))
+  const end = performance.now()
+  trace.note('release', transaction !== undefined, release, end - start)
+  trace.note('commit', transaction !== undefined, commitDetail(transaction), end - recordedAt)
   return transaction
 }
 
