@@ -80,7 +80,8 @@ export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promi
   const parts = { measure, hsm, ledger, journal, receipts, batcher, log, stalenessS, releaseTimeoutMs, now }
   const engine = new Engine({ hostId, domain, maxInputBytes }, parts)
 
-  const gate = new Gate(api.socket, (socket, peer) => server.accept(socket, peer), log)
+  const mode = api.allowedUids.length === 0 ? 0o600 : 0o666
+  const gate = new Gate(api.socket, mode, (socket, peer) => server.accept(socket, peer), log)
   const status: StatusParts = {
     ...{ hostId, ledgerAddress, profile, release, measure, tpm, hsm, ledger, journal, batcher },
     gate,

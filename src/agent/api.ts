@@ -28,7 +28,7 @@ const MAX_CONNECTIONS = 256
 const MAX_HEADER_BYTES = 16 << 10
 
 /**
- * The agent's HTTP interface (docs/api.md). It listens on nothing: connections are given to it, each with who made it. One
+ * The agent's HTTP interface (docs/operators.md, "The API"). It listens on nothing: connections are given to it, each with who made it. One
  * request a connection.
  */
 export class Api {

@@ -19,7 +19,7 @@ export async function checkCounter(journal: Journal, tpm: Counter): Promise<void
   if (mark !== undefined && value < mark.value) {
     throw new JournalError(
       'COUNTER_BEHIND',
-      `the TPM's counter stands at ${value.toString()}, the journal has seen ${mark.value.toString()}: the TPM's NV index was defined anew`,
+      `the TPM's counter stands at ${value.toString()}, the journal has seen ${mark.value.toString()}: its state was restored, or nv_index names another counter`,
     )
   }
   if (mark !== undefined && !isExplained(mark, value)) {

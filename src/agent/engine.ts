@@ -5,10 +5,10 @@ import { REASONS } from '../record/reason.ts'
 import { admit, type AdmissionPolicy, type Admitted } from './admission.ts'
 import type { Release } from './config.ts'
 import type { Answer } from './delivery.ts'
-import type { Intent } from './journal-entry.ts'
+import type { Intent, Outcome } from './journal-entry.ts'
 import type { Journal } from './journal.ts'
 import { errorFields } from './log.ts'
-import { replayed, runOperation, type OperationParts } from './operation.ts'
+import { onDisk, replayed, runOperation, type OperationParts } from './operation.ts'
 import { Refusal } from './refusal.ts'
 import { Trace } from './trace.ts'
 
@@ -57,7 +57,7 @@ export class Engine {
     try {
       return await this.#submit(submission, trace)
     } catch (error) {
-      throw this.#refusal(error, trace)
+      throw this.#withSteps(error, trace)
     } finally {
       submission.input.fill(0)
     }
@@ -70,16 +70,18 @@ export class Engine {
   }
 
   async #submit({ signed, input, uid, release }: Submission, trace: Trace): Promise<Answer> {
-    const { journal, now } = this.#parts
+    const { journal, now, batcher } = this.#parts
     const accepted = await trace.time('request', (): { admitted: Admitted; same?: InFlight } => {
       if (this.#stopping) throw new Refusal('AGENT_STOPPING', 'the agent is being stopped')
+      const { failure } = batcher
+      if (failure !== undefined) throw new Refusal('JOURNAL_UNAVAILABLE', failure.message, { cause: failure })
       const admitted = admit(this.#policy, signed, input, now())
       const same = this.#inFlight.get(admitted.requestHash)
       if (same !== undefined) {
         if (same.uid !== uid || same.salt !== signed.salt) throw replayed()
         return { admitted, same }
       }
-      if (journal.knows(admitted.requestHash)) throw replayed()
+      if (onDisk(() => journal.knows(admitted.requestHash))) throw replayed()
       if (this.#inFlight.size >= MAX_IN_FLIGHT) throw new Refusal('AGENT_BUSY', 'too many operations are under way')
       return { admitted }
     })
@@ -109,21 +111,17 @@ export class Engine {
   #settleOrphans(): void {
     const { now, journal } = this.#parts
     for (const intent of this.#orphans) {
-      journal.record(intent, { status: REASONS.INTERRUPTED, resultHash: ZERO_HASH, timestamp: now() })
+      onDisk(() => journal.record(intent, interruptedAt(now())))
       this.#orphans.delete(intent)
     }
   }
 
-  /** Every end without a result is a refusal with its steps. What nobody foresaw is told to the log alone. */
-  #refusal(error: unknown, trace: Trace): Refusal {
-    const { log } = this.#parts
-    if (!(error instanceof Refusal)) {
-      log('error', 'operation.crashed', errorFields(error))
-      return new Refusal('JOURNAL_UNAVAILABLE', 'the agent failed', { cause: error, steps: trace.steps })
-    }
-    log('info', 'operation.refused', errorFields(error))
-    const { steps } = error.detail
-    return new Refusal(error.code, error.message, { ...error.detail, cause: error, steps: steps ?? trace.steps })
+  /** A refusal says which steps were come to. What nobody foresaw goes on as it is. */
+  #withSteps(error: unknown, trace: Trace): unknown {
+    if (!(error instanceof Refusal)) return error
+    this.#parts.log('info', 'operation.refused', errorFields(error))
+    const { steps = trace.steps } = error.detail
+    return new Refusal(error.code, error.message, { ...error.detail, cause: error.cause, steps })
   }
 }
 
@@ -131,7 +129,11 @@ export class Engine {
 export function recordInterrupted(journal: Journal, now: bigint): number {
   const intents = journal.openIntents()
   for (const intent of intents) {
-    journal.record(intent, { status: REASONS.INTERRUPTED, resultHash: ZERO_HASH, timestamp: now })
+    journal.record(intent, interruptedAt(now))
   }
   return intents.length
+}
+
+function interruptedAt(timestamp: bigint): Outcome {
+  return { status: REASONS.INTERRUPTED, resultHash: ZERO_HASH, timestamp }
 }

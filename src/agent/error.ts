@@ -16,7 +16,7 @@ export class ConfigError extends CodedError<ConfigErrorCode> {}
  * - `JOURNAL_UNREADABLE`: it cannot be opened, is damaged, or was written by another version
  * - `JOURNAL_OTHER_HOST`: it belongs to another host or another ledger
  * - `JOURNAL_ROLLED_BACK`: TPM or ledger know of more than it does: it was restored from an old copy, or removed
- * - `COUNTER_BEHIND`: the TPM's counter is lower than it ever was: its NV index was defined anew
+ * - `COUNTER_BEHIND`: the TPM's counter is lower than it was: an emulator's state was restored, or another NV index is set
  * - `LEDGER_DIVERGED`: the ledger holds other records of this host than the journal: two agents with one identity, or
  *   another chain behind the same address
  */

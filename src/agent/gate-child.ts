@@ -7,9 +7,9 @@ import type { FromGate } from './gate.ts'
  * The process that listens on the agent's Unix socket: it asks the kernel who connected, and hands the connection over with
  * the answer, so that the agent's own process loads no native library. It reads nothing from a connection.
  *
- * The only argument is the socket's path, which must not exist. It ends when its parent does.
+ * Its arguments are the socket's path, which must not exist, and its mode in octal. It ends when its parent does.
  */
-const [path = ''] = process.argv.slice(2)
+const [path = '', mode = '600'] = process.argv.slice(2)
 
 function tell(message: FromGate, socket?: Socket): void {
   // A parent that is gone is noticed by `disconnect`; a client that is gone has closed its own connection.
@@ -31,8 +31,8 @@ server.on('error', (error) => {
 })
 process.once('disconnect', () => process.exit())
 
-// Only this user may connect, from the first moment on.
-process.umask(0o177)
+// From the first moment on, nobody may connect who may not later.
+process.umask(0o777 & ~Number.parseInt(mode, 8))
 server.listen(path, () => tell({ kind: 'ready' }))
 
 /** Node tells the descriptor of a connection nowhere else. */

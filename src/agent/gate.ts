@@ -27,27 +27,34 @@ const MAX_BACK_OFF_MS = 5000
 /** The agent's Unix socket, listened on by a process of its own that is started again where it dies. */
 export class Gate {
   readonly #path: string
+  readonly #mode: number
   readonly #onConnection: (socket: Socket, peer: Peer) => void
   readonly #log: Log
   readonly #stop = new AbortController()
   #child: ChildProcess | undefined
   #guard: Promise<void> | undefined
 
-  /** @param onConnection gets each connection, paused; it must not throw */
-  constructor(path: string, onConnection: (socket: Socket, peer: Peer) => void, log: Log) {
+  /**
+   * @param mode the socket's: 0600 lets only its owner connect, 0666 everybody who may enter the directory; who is served is
+   *   for `onConnection` to decide
+   * @param onConnection gets each connection, paused; it must not throw
+   */
+  constructor(path: string, mode: 0o600 | 0o666, onConnection: (socket: Socket, peer: Peer) => void, log: Log) {
     this.#path = path
+    this.#mode = mode
     this.#onConnection = onConnection
     this.#log = log
   }
 
-  /** Listens. Only the socket's owner may connect (mode 0600). @throws AgentError SOCKET_IN_USE, SOCKET_FAILED */
+  /** Listens. @throws AgentError SOCKET_IN_USE, SOCKET_FAILED */
   async open(): Promise<void> {
     const { ended } = await this.#start()
     this.#guard = this.#keep(ended)
   }
 
+  /** The number of the process that listens now. */
   get pid(): number | undefined {
-    return this.#child?.pid
+    return this.#child?.exitCode === null && this.#child.signalCode === null ? this.#child.pid : undefined
   }
 
   /** Lets nobody in any more; the socket's file is gone. Connections that were handed over stay. */
@@ -84,7 +91,11 @@ export class Gate {
   /** @returns once it listens; `ended` resolves when the process has ended */
   async #start(): Promise<{ ended: Promise<void> }> {
     await removeStale(this.#path)
-    const child = fork(CHILD, [this.#path], { env: {}, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const child = fork(CHILD, [this.#path, this.#mode.toString(8)], {
+      env: {},
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
     this.#child = child
     if (this.#stop.signal.aborted) child.kill('SIGKILL')
     const ended = new Promise<void>((resolve) => {

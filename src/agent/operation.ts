@@ -138,12 +138,12 @@ function putOnRecord(parts: OperationParts, intent: Intent, outcome: Executed): 
   }
 }
 
-/** @throws Refusal JOURNAL_UNAVAILABLE */
-function onDisk<T>(write: () => T): T {
+/** Reads or writes the journal. @throws Refusal JOURNAL_UNAVAILABLE */
+export function onDisk<T>(write: () => T): T {
   try {
     return write()
   } catch (cause) {
-    throw new Refusal('JOURNAL_UNAVAILABLE', 'the journal cannot be written', { cause })
+    throw new Refusal('JOURNAL_UNAVAILABLE', 'the journal cannot be used', { cause })
   }
 }
 

@@ -30,8 +30,8 @@ describe('Gate', () => {
     rmSync(directory, { recursive: true })
   })
 
-  async function open(): Promise<Gate> {
-    gate = new Gate(path, echo, (_, event) => events.push(event))
+  async function open(mode: 0o600 | 0o666 = 0o600): Promise<Gate> {
+    gate = new Gate(path, mode, echo, (_, event) => events.push(event))
     await gate.open()
     return gate
   }
@@ -64,10 +64,12 @@ describe('Gate', () => {
     assert.deepEqual(peers, [{ pid: process.pid, uid: process.getuid?.(), gid: process.getgid?.() }])
   })
 
-  it('lets only its own user connect', async () => {
-    await open()
-    assert.equal(statSync(path).mode & 0o777, 0o600)
-  })
+  for (const mode of [0o600, 0o666] as const) {
+    it(`gives its socket the mode ${mode.toString(8)}`, async () => {
+      await open(mode)
+      assert.equal(statSync(path).mode & 0o777, mode)
+    })
+  }
 
   it('listens again after its process was killed', async () => {
     const { pid } = await open()

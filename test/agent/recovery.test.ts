@@ -53,10 +53,11 @@ describe('an agent', () => {
     return refusal
   }
 
-  async function kill(device: 'tpm' | 'hsm', signal: NodeJS.Signals): Promise<void> {
+  async function kill(device: 'tpm' | 'hsm', signal: NodeJS.Signals): Promise<number> {
     const { pid } = (await host.status()).devices[device]
     assert.ok(pid !== null)
     process.kill(pid, signal)
+    return pid
   }
 
   describe('whose parts fail', () => {
@@ -175,12 +176,14 @@ describe('an agent', () => {
 
     it('in an operation: notes it as interrupted, once', async () => {
       await startKillable()
-      await kill('hsm', 'SIGSTOP')
+      const hsm = await kill('hsm', 'SIGSTOP')
       const signed = await encrypt()
       const cut = assert.rejects(host.send(signed, plaintext))
       await until(async () => (await host.status()).underWay === 1)
       await kill9()
       await cut
+      // It ends by itself as soon as it may go on.
+      process.kill(hsm, 'SIGCONT')
       await host.start()
       const record = await theRecord(signed)
       assert.equal(record.status, REASONS.INTERRUPTED)
