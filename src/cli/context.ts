@@ -1,12 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Option, type Command } from 'commander'
 import { messageOf } from '../core/error.ts'
 import { readDeployment, type Deployment } from '../ledger/deployment.ts'
+import { LedgerError, isLedgerError } from '../ledger/error.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { keyFileSigner, type DigestSigner } from '../ledger/signer.ts'
 import type { AgentConfig } from '../agent/config.ts'
 import { UsageError } from './error.ts'
+
+/** Where the local stack lives unless another place is named. */
+export const DIRECTORY = fileURLToPath(new URL('../../.attestry', import.meta.url))
 
 /** Where a command finds ledger, configuration and keys: a local stack's directory, or files named one by one. */
 export interface PlaceOptions {
@@ -22,7 +27,11 @@ export interface PlaceOptions {
 /** `--dir`, and `--json`. */
 export function withDirectory(command: Command): Command {
   return command
-    .addOption(new Option('--dir <directory>', "the local stack's directory").env('ATTESTRY_DIR').default('.attestry'))
+    .addOption(
+      new Option('--dir <directory>', "the local stack's directory")
+        .env('ATTESTRY_DIR')
+        .default(DIRECTORY, 'the clone’s .attestry'),
+    )
     .option('--json', 'one JSON object on standard output', false)
 }
 
@@ -64,10 +73,21 @@ export async function ledgerPlace(options: PlaceOptions): Promise<{ rpc: string;
   return { rpc: ledger.rpc, deployment: await readDeployment(ledger.deployment) }
 }
 
+/** A ledger whose chain and code were checked; the caller closes it. @throws LedgerError, UsageError */
+export async function connectLedger(options: PlaceOptions): Promise<Ledger> {
+  const { rpc, deployment } = await ledgerPlace(options)
+  try {
+    return await Ledger.connect(rpc, deployment)
+  } catch (cause) {
+    if (options.rpc !== undefined || !isLedgerError(cause, 'UNAVAILABLE')) throw cause
+    const message = `${cause.message}. Is the local stack running? "attestry dev up" starts it, "attestry dev status" tells`
+    throw new LedgerError('UNAVAILABLE', message, { cause })
+  }
+}
+
 /** Runs something with a ledger whose chain and code were checked, and closes it. */
 export async function usingLedger<T>(options: PlaceOptions, work: (ledger: Ledger) => Promise<T>): Promise<T> {
-  const { rpc, deployment } = await ledgerPlace(options)
-  const ledger = await Ledger.connect(rpc, deployment)
+  const ledger = await connectLedger(options)
   try {
     return await work(ledger)
   } finally {
@@ -88,11 +108,11 @@ export async function signerOf(options: PlaceOptions): Promise<DigestSigner> {
 
 /** The local stack's directory. @throws UsageError STACK_MISSING where none is */
 export function stackDirectory(options: PlaceOptions): string {
-  const dir = resolve(options.dir ?? '.attestry')
+  const dir = resolve(options.dir ?? DIRECTORY)
   if (!existsSync(join(dir, 'agent.toml'))) {
     throw new UsageError(
       'STACK_MISSING',
-      `no local stack in ${dir}: start one with "attestry dev up --dir ${options.dir ?? '.attestry'}", or name your own files (--help)`,
+      `no local stack in ${dir}: start one with "attestry dev up${dir === DIRECTORY ? '' : ` --dir ${dir}`}", or name your own files (--help)`,
     )
   }
   return dir

@@ -36,6 +36,10 @@ export interface ScenarioInput {
   readonly dir: string
   readonly name: string
   readonly content: Uint8Array
+  /** Called while the stack is brought up; what it throws ends that. */
+  readonly onProgress: () => void
+  /** Called when the stack is up. */
+  readonly onUp: () => void
 }
 
 /** What `attestry demo --json` prints. */
@@ -65,11 +69,20 @@ const people = ['alice', 'bob', 'carol', 'dave', 'approver1', 'approver2', 'depl
 type Person = (typeof people)[number]
 
 /** Runs the demonstration on a stack that it starts; the caller stops it. @throws where a part fails that should not */
-export async function runScenario({ output, dir, name, content }: ScenarioInput): Promise<ScenarioResult> {
+export async function runScenario(input: ScenarioInput): Promise<ScenarioResult> {
+  const { output, dir, name, content } = input
   const begin = performance.now()
   output.line(output.style('bold', 'Attestry: from a TPM quote to an independent audit'))
   output.line()
-  const stack = await output.progress('starting the local stack', (update) => stackUp(dir, { onProgress: update }))
+  const stack = await output.progress('starting the local stack', (update) =>
+    stackUp(dir, {
+      onProgress: (label) => {
+        input.onProgress()
+        update(label)
+      },
+    }),
+  )
+  input.onUp()
   const config = readConfig(join(dir, 'agent.toml'))
   const ledger = await Ledger.connect(config.ledger.rpc, await readDeployment(config.ledger.deployment))
   try {

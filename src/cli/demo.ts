@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { readInput } from './context.ts'
 import { EXIT } from './exit.ts'
+import { Interruption, exitCodeOfSignal } from './interruption.ts'
 import { Output } from './output.ts'
 
 interface DemoOptions {
@@ -33,23 +34,36 @@ async function demonstrate(options: DemoOptions): Promise<void> {
     import('./demo-scenario.ts'),
     import('../../hil/stack/stack.ts'),
   ])
-  const interrupted = (signal: NodeJS.Signals) => {
-    void stackDown(dir).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143))
+  let isUp = false
+  const end = async () => {
+    const stopped = await stackDown(dir)
+    if (options.dir === undefined) await rm(dir, { recursive: true, force: true })
+    return stopped
   }
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  // While the stack is being brought up, it ends itself at the next check; once it is up, it is ended here.
+  using interruption = new Interruption(() => {
+    if (isUp) void end().then(() => process.exit(exitCodeOfSignal(interruption.signal ?? 'SIGINT')))
+  })
+  const onProgress = () => interruption.check()
+  const onUp = () => {
+    interruption.check()
+    isUp = true
+  }
   try {
-    const result = await runScenario({ output, dir, name: basename(options.file), content })
+    const result = await runScenario({ output, dir, name: basename(options.file), content, onProgress, onUp })
     if (options.json) output.result(result, '')
     if (!result.ok) process.exitCode = EXIT.refused
   } catch (error) {
+    if (interruption.signal !== undefined) {
+      await end()
+      process.exitCode = exitCodeOfSignal(interruption.signal)
+      return
+    }
     process.stderr.write(`attestry: the demonstration stopped; its logs are in ${dir}\n`)
     await stackDown(dir)
     throw error
-  } finally {
-    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
   }
-  const stopped = await stackDown(dir)
+  const stopped = await end()
   output.line(`stopped ${stopped.join(', ')}`)
-  if (options.dir === undefined) await rm(dir, { recursive: true, force: true })
-  else output.line(`kept ${dir}`)
+  if (options.dir !== undefined) output.line(`kept ${dir}`)
 }

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { withDirectory, type PlaceOptions } from './context.ts'
+import { DIRECTORY, withDirectory, type PlaceOptions } from './context.ts'
 import { EXIT } from './exit.ts'
+import { Interruption } from './interruption.ts'
 import { Output, table } from './output.ts'
 
 interface Part {
@@ -32,8 +33,21 @@ export function devCommand(): Command {
 async function bringUp(options: PlaceOptions): Promise<void> {
   const output = new Output(options.json === true)
   const dir = directory(options)
-  const { stackUp, stackStatus } = await import('../../hil/stack/stack.ts')
-  const info = await output.progress('starting', (update) => stackUp(dir, { onProgress: update }))
+  const { stackUp, stackDown, stackStatus } = await import('../../hil/stack/stack.ts')
+  using interruption = new Interruption()
+  const info = await output.progress('starting', (update) =>
+    stackUp(dir, {
+      onProgress: (label) => {
+        interruption.check()
+        update(label)
+      },
+    }).catch((error: unknown) => {
+      interruption.check()
+      throw error
+    }),
+  )
+  if (interruption.signal !== undefined) await stackDown(dir)
+  interruption.check()
   const { processes } = await stackStatus(dir)
   output.result(
     { ok: true, dir, hostId: info.hostId, vmmHash: info.vmmHash, processes },
@@ -46,7 +60,7 @@ async function bringUp(options: PlaceOptions): Promise<void> {
       `people     alice, bob, carol, dave (--as NAME); registrar; approver1, approver2, approver3`,
       '',
       output.style('yellow', 'swtpm and SoftHSM are emulators: this host’s assurance is Software.'),
-      `next       attestry data register --as alice${options.dir === '.attestry' ? '' : ` --dir ${options.dir ?? ''}`}`,
+      `next       attestry data register --as alice${dir === DIRECTORY ? '' : ` --dir ${dir}`}`,
     ].join('\n'),
   )
 }
@@ -73,7 +87,7 @@ async function showStatus(options: PlaceOptions): Promise<void> {
 }
 
 function directory(options: PlaceOptions): string {
-  return resolve(options.dir ?? '.attestry')
+  return resolve(options.dir ?? DIRECTORY)
 }
 
 function partsTable(parts: readonly Part[]): string {

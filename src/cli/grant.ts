@@ -6,7 +6,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { DigestSigner } from '../ledger/signer.ts'
 import { UNLIMITED, grantId, type Grant } from '../record/grant.ts'
 import { ZERO_HASH, operationId } from '../record/hash.ts'
-import { signerOf, usingLedger, withLedger, withSigner, type PlaceOptions } from './context.ts'
+import { DIRECTORY, signerOf, usingLedger, withLedger, withSigner, type PlaceOptions } from './context.ts'
 import { address, bytes32, moment, uint64, uint8 } from './options.ts'
 import { Output, short, table } from './output.ts'
 
@@ -108,7 +108,7 @@ async function enter(options: NarrowOptions, make: (ledger: Ledger) => Promise<G
   const output = new Output(options.json === true)
   const grantor = await signerOf(options)
   const payer =
-    options.payer === undefined ? grantor : await signerOf({ dir: options.dir ?? '.attestry', as: options.payer })
+    options.payer === undefined ? grantor : await signerOf({ dir: options.dir ?? DIRECTORY, as: options.payer })
   await usingLedger(options, async (ledger) => {
     const grant = await make(ledger)
     const { id, hash, blockNumber } = await output.progress('granting', () =>
@@ -162,14 +162,14 @@ async function listGrants(options: PlaceOptions & { readonly data?: Hex }): Prom
       grants.length === 0
         ? 'no grants'
         : table([
-            ['grant', 'data', 'from', 'to', 'below', 'state'],
+            ['grant', 'data', 'from', 'to', 'parent', 'state'],
             ...grants.map(({ grantId: id, grantor, grant, revoked: gone }) => [
               id,
               short(grant.dataId),
               short(grantor),
               short(grant.grantee),
               grant.parent === ZERO_HASH ? '' : short(grant.parent),
-              gone ? 'revoked' : 'entered',
+              gone ? 'revoked' : grant.notAfter < BigInt(Math.floor(Date.now() / 1000)) ? 'expired' : 'active',
             ]),
           ]),
     )
@@ -178,5 +178,5 @@ async function listGrants(options: PlaceOptions & { readonly data?: Hex }): Prom
 
 async function addressOf(options: PlaceOptions, who: string): Promise<Hex> {
   if (who.startsWith('0x')) return address(who)
-  return (await signerOf({ dir: options.dir ?? '.attestry', as: who })).address
+  return (await signerOf({ dir: options.dir ?? DIRECTORY, as: who })).address
 }

@@ -3,6 +3,8 @@ import { Command, CommanderError } from 'commander'
 import { codeOf, messageOf } from '../core/error.ts'
 import { stringify } from '../record/json.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
+import { InterruptedError, exitCodeOfSignal } from './interruption.ts'
+import { revertWords } from './revert-words.ts'
 
 /** Each command, and where it is: only the one that is called is loaded. */
 const commands: readonly { name: string; description: string; load: () => Promise<Command> }[] = [
@@ -81,8 +83,6 @@ export async function main(args: readonly string[]): Promise<void> {
   const program = new Command('attestry')
     .description('Evidence for every operation on sensitive data: TPM, HSM and ledger in one chain.')
     .version(version())
-    .showSuggestionAfterError()
-    .showHelpAfterError('(add --help for what there is)')
   for (const { name, description, load } of commands) {
     const command = args.includes(name) ? await load() : new Command(name)
     program.addCommand(command.description(description))
@@ -96,10 +96,12 @@ export async function main(args: readonly string[]): Promise<void> {
       if (json && process.exitCode !== 0) say({ ok: false, error: { code: 'USAGE', message: error.message } })
       return
     }
-    process.exitCode = exitCodeOf(error)
+    process.exitCode = error instanceof InterruptedError ? exitCodeOfSignal(error.signal) : exitCodeOf(error)
     const code = codeOf(error) ?? 'INTERNAL'
-    if (json) say({ ok: false, error: { code, message: messageOf(error) } })
-    else process.stderr.write(`attestry: ${messageOf(error)} (${code})\n`)
+    const words = revertWords(error)
+    const message = words === undefined ? messageOf(error) : `${words} (${messageOf(error)})`
+    if (json) say({ ok: false, error: { code, message } })
+    else process.stderr.write(`attestry: ${message} (${code})\n`)
     if (process.exitCode === EXIT.internal && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
   }
 }
@@ -110,7 +112,7 @@ function version(): string {
 }
 
 function exitInsteadOfProcess(command: Command): void {
-  command.exitOverride()
+  command.exitOverride().showSuggestionAfterError().showHelpAfterError('(add --help for what there is)')
   command.commands.forEach(exitInsteadOfProcess)
 }
 

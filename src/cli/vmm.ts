@@ -5,6 +5,7 @@ import { VMM_REGISTRY } from '../ledger/abi.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { DigestSigner } from '../ledger/signer.ts'
 import {
+  DIRECTORY,
   configOf,
   readInput,
   signerOf,
@@ -47,7 +48,7 @@ async function proposeRunning(options: PlaceOptions): Promise<void> {
   const [{ Tpm }, { proposeVmm }] = await Promise.all([import('../tpm/tpm.ts'), import('../agent/propose.ts')])
   const tpm = new Tpm(config.tpm)
   try {
-    const proposal = await usingLedger({ dir: options.dir ?? '.attestry', ...options }, (ledger) =>
+    const proposal = await usingLedger({ dir: options.dir ?? DIRECTORY, ...options }, (ledger) =>
       output.progress('quoting and proposing', () => proposeVmm({ tpm, ledger, config: config.vmm, signer })),
     )
     output.result(
