@@ -23,6 +23,8 @@ const libraryDirectories = [
   '/usr/local/lib',
 ]
 
+const isRoot = process.getuid?.() === 0
+
 /** What must be on the system, and the Debian 12 package that brings it. */
 const requirements = [
   { package: 'swtpm', there: () => program('swtpm') },
@@ -79,16 +81,21 @@ function checkPlatform(packages) {
   if (packages.length > 0 && !program('apt-get')) {
     fail(
       `these are missing, by their Debian 12 names: ${packages.join(' ')}\n` +
-        '  This is not a Debian system: install them with your own package manager, then run this again.',
+        '  This is not a Debian system: install swtpm with its tools, SoftHSM 2, tpm2-tss 3 or newer (esys, mu, rc, tctildr,\n' +
+        '  tcti-swtpm, tcti-device), python3, make and g++ with your own package manager, then run this again.',
+    )
+  }
+  if (packages.length > 0 && !isRoot && !program('sudo')) {
+    fail(
+      'Debian packages are missing, and installing them needs root. Run as root:\n' +
+        `  apt-get update && apt-get install --no-install-recommends ${packages.join(' ')}\n` +
+        '  then run this again.',
     )
   }
 }
 
 function installPackages(packages) {
-  const asRoot = process.getuid?.() === 0 ? [] : ['sudo']
-  if (asRoot.length > 0 && !program('sudo')) {
-    fail(`installing Debian packages needs root. Run as root: apt-get install ${packages.join(' ')}`)
-  }
+  const asRoot = isRoot ? [] : ['sudo']
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   step('apt-get update', [...asRoot, 'apt-get', 'update', '-qq'], environment)
   step(
