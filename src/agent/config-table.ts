@@ -2,11 +2,11 @@ import { isAbsolute } from 'node:path'
 import { ConfigError } from './error.ts'
 import { nearest } from './nearest.ts'
 
-interface Bounds<Missing> {
+interface Bounds {
   readonly min: number
   readonly max: number
   /** What holds where the key is absent. */
-  readonly or: Missing
+  readonly or: number
 }
 
 /**
@@ -53,21 +53,21 @@ export class ConfigTable {
     return value
   }
 
-  integer<Missing extends number | undefined>(key: string, { min, max, or }: Bounds<Missing>): number | Missing {
+  integer(key: string, { min, max, or }: Bounds): number {
     const value = this.#get(key)
     return value === undefined ? or : this.#integer(key, value, min, max)
   }
 
-  /** None where the key is absent. */
-  integers(key: string, min: number, max: number): readonly number[] {
-    const value = this.#get(key) ?? []
+  /** Where the key is absent: `or`, or none. */
+  integers(key: string, min: number, max: number, or: readonly number[] = []): readonly number[] {
+    const value = this.#get(key) ?? or
     if (!Array.isArray(value)) throw this.invalid(key, 'a list')
     return value.map((item: unknown) => this.#integer(key, item, min, max))
   }
 
-  /** At least one, each greater than the one before it. */
-  ascending(key: string, min: number, max: number): readonly number[] {
-    const values = this.integers(key, min, max)
+  /** At least one, each greater than the one before it. Must be there unless `or` is given. */
+  ascending(key: string, min: number, max: number, or?: readonly number[]): readonly number[] {
+    const values = this.integers(key, min, max, or)
     const rises = values.every((value, i) => i === 0 || value > (values[i - 1] ?? value))
     if (values.length === 0 || !rises) throw this.invalid(key, 'at least one number, in ascending order')
     return values

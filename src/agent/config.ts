@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { TomlError, parse } from 'smol-toml'
 import { messageOf } from '../core/error.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
+import { DEFAULT_AK_HANDLE, DEFAULT_NV_INDEX } from '../tpm/tpm.ts'
 import { ConfigTable } from './config-table.ts'
 import { ConfigError } from './error.ts'
 
@@ -17,8 +18,10 @@ export interface AgentConfig {
     /** As tpm2-tss names it, for example `device:/dev/tpmrm0`. */
     readonly tcti: string
     readonly deadlineMs: number
-    readonly akHandle?: number
-    readonly nvIndex?: number
+    /** Persistent handle of the AK. */
+    readonly akHandle: number
+    /** NV index of the counter. */
+    readonly nvIndex: number
   }
   readonly hsm: {
     readonly module: string
@@ -42,7 +45,9 @@ export interface AgentConfig {
   }
   readonly vmm: {
     readonly profile: 'ci'
+    /** The PCR that is extended. */
     readonly pcr: number
+    /** Those that are quoted; that one alone unless the file says otherwise. */
     readonly selection: PcrSelection
     /** The canonical event log. */
     readonly log: string
@@ -97,13 +102,11 @@ export function parseConfig(text: string, source = 'the configuration'): AgentCo
 const DEADLINE = { min: 100, max: 600_000, or: 10_000 }
 
 function tpmOf(table: ConfigTable): AgentConfig['tpm'] {
-  const akHandle = table.integer('ak_handle', { min: 0x8100_0000, max: 0x81ff_ffff, or: undefined })
-  const nvIndex = table.integer('nv_index', { min: 0x0100_0000, max: 0x01ff_ffff, or: undefined })
   return {
     tcti: table.string('tcti'),
     deadlineMs: table.integer('deadline_ms', DEADLINE),
-    ...(akHandle === undefined ? {} : { akHandle }),
-    ...(nvIndex === undefined ? {} : { nvIndex }),
+    akHandle: table.integer('ak_handle', { min: 0x8100_0000, max: 0x81ff_ffff, or: DEFAULT_AK_HANDLE }),
+    nvIndex: table.integer('nv_index', { min: 0x0100_0000, max: 0x01ff_ffff, or: DEFAULT_NV_INDEX }),
   }
 }
 
@@ -130,10 +133,12 @@ function ledgerOf(table: ConfigTable): AgentConfig['ledger'] {
 }
 
 function vmmOf(table: ConfigTable): AgentConfig['vmm'] {
+  const profile = table.choice('profile', ['ci'] as const)
+  const pcr = table.integer('pcr', { min: 8, max: 15, or: 13 })
   return {
-    profile: table.choice('profile', ['ci'] as const),
-    pcr: table.integer('pcr', { min: 8, max: 15, or: 13 }),
-    selection: { bank: 'sha256', pcrs: table.ascending('selection', 0, 23) },
+    profile,
+    pcr,
+    selection: { bank: 'sha256', pcrs: table.ascending('selection', 0, 23, [pcr]) },
     log: table.path('log'),
     directory: table.path('directory'),
   }

@@ -23,9 +23,9 @@ export interface TpmConfig {
  * In the range for persistent primary keys of the endorsement hierarchy (TCG Registry of Reserved TPM 2.0 Handles 1.1,
  * 2.3.1).
  */
-const DEFAULT_AK_HANDLE = 0x81018f00
+export const DEFAULT_AK_HANDLE = 0x81018f00
 /** In the range that an owner defines. */
-const DEFAULT_NV_INDEX = 0x01800a77
+export const DEFAULT_NV_INDEX = 0x01800a77
 /** A hardware TPM needs up to a second for making a key, and more for its first self-test. */
 const DEFAULT_DEADLINE_MS = 10_000
 const MAX_QUALIFYING_DATA = 64

@@ -44,7 +44,7 @@ describe('parseConfig', () => {
   it('reads a configuration and fills in what may be left out', () => {
     assert.deepEqual(parseConfig(complete), {
       state: '/var/lib/attestry/agent',
-      tpm: { tcti: 'device:/dev/tpmrm0', deadlineMs: 10_000 },
+      tpm: { tcti: 'device:/dev/tpmrm0', deadlineMs: 10_000, akHandle: 0x8101_8f00, nvIndex: 0x0180_0a77 },
       hsm: {
         module: '/usr/lib/softhsm/libsofthsm2.so',
         token: 'attestry',
@@ -76,6 +76,12 @@ describe('parseConfig', () => {
         allowedUids: [],
       },
     })
+  })
+
+  it('has the PCR quoted that is extended, where it names none to quote', () => {
+    const selection = (pcr: string) => parseConfig(complete.replace('selection = [0, 7, 13]', pcr)).vmm.selection
+    assert.deepEqual(selection(''), { bank: 'sha256', pcrs: [13] })
+    assert.deepEqual(selection('pcr = 11'), { bank: 'sha256', pcrs: [11] })
   })
 
   it('names an unknown key and the one that was meant', () => {
