@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { keccak256 } from 'ethers'
+import { fromHex } from '../../src/core/bytes.ts'
 import { EvidenceError } from '../../src/evidence/error.ts'
 import { pcrDigest, vmmHash, vmmHashOfQuoteInfo } from '../../src/evidence/vmm-hash.ts'
 import { decodeQuoteAttest } from '../../src/tcg/attest.ts'
+import type { formatVectors } from '../record/format-vectors.ts'
 import { sha256Pcrs, tpmVector } from '../tcg/tpm-vectors.ts'
 
 const selection = { bank: 'sha256' as const, pcrs: [0, 2, 4, 7, 13] }
@@ -21,6 +24,14 @@ describe('vmmHash', () => {
       const { quoted, read } = compare(capture)
       assert.equal(read, quoted)
     }
+  })
+
+  it('is that of the worked example, from its log’s value and from its quote', () => {
+    const file = new URL('../vectors/formats.json', import.meta.url)
+    const { eventLog } = JSON.parse(readFileSync(file, 'utf8')) as ReturnType<typeof formatVectors>
+    const values = new Map([[eventLog.pcr, fromHex(eventLog.pcrValue)]])
+    assert.equal(vmmHash({ bank: 'sha256', pcrs: [eventLog.pcr] }, values), eventLog.vmmHash)
+    assert.equal(vmmHashOfQuoteInfo(fromHex(eventLog.quoteInfo)), eventLog.vmmHash)
   })
 
   it('tells where a PCR moved between the reading and the quote', () => {

@@ -3,7 +3,7 @@
  *
  *   node test/record/format-vectors.ts > test/vectors/formats.json
  */
-import { createHash } from 'node:crypto'
+import { createCipheriv, createHash } from 'node:crypto'
 import { keccak256 as ethersKeccak256, SigningKey } from 'ethers'
 
 type Words = readonly (readonly [type: string, value: string | number])[]
@@ -78,6 +78,8 @@ export function formatVectors() {
       name: join('0x000b', sha256(akPublic)),
       qualifiedName: join('0x000b', sha256(join('0x4000000b', '0x000b', sha256(akPublic)))),
     },
+    eventLog: makeEventLog(13),
+    ciphertext: makeCiphertext(),
   }
 }
 
@@ -177,6 +179,42 @@ function makeBinding(purpose: string, contract: string, payloadHash: string) {
   return { purpose, chainId: String(chainId), contract, hostId, payloadHash, anchorBlockHash, qualifyingData }
 }
 
+function makeEventLog(pcr: number) {
+  const described = [
+    { kind: 'profile', name: 'ci' },
+    { kind: 'component', name: 'vmm/hypervisor', sha256: named('hypervisor') },
+    { kind: 'component', name: 'vmm/größe', sha256: named('size') },
+    { kind: 'changed', name: 'vmm/hypervisor', sha256: named('hypervisor, patched') },
+    { kind: 'changed', name: 'vmm/größe' },
+  ]
+  const events = described.map((event, recnum) => {
+    const kind = uint(8, ['profile', 'component', 'changed'].indexOf(event.kind))
+    const digestField = event.sha256 === undefined ? '0x' : tlv('0x02', event.sha256)
+    const content = join(tlv('0x00', kind), tlv('0x01', text(event.name)), digestField)
+    const extended = sha256(content)
+    const position = join(tlv('0x00', uint(64, recnum)), tlv('0x01', uint(8, pcr)))
+    const record = join(position, tlv('0x03', tlv('0x0b', extended)), tlv('0x5a', content))
+    return { event, digest: extended, record }
+  })
+  const log = join(...events.map(({ record }) => record))
+  const pcrValue = events.reduce((value, { digest: extended }) => sha256(join(value, extended)), zero)
+  // One selection: the SHA-256 bank, three bytes, the bit of the PCR; then the digest over the one value.
+  const selection = join('0x00000001', '0x000b', '0x03', uint(24, 1 << (8 * (2 - (pcr >> 3)) + (pcr & 7))))
+  const info = join(selection, '0x0020', sha256(pcrValue))
+  return { pcr, events, log, manifestHash: sha256(log), pcrValue, quoteInfo: info, vmmHash: keccak256(info) }
+}
+
+/** Under a key that protects nothing. */
+function makeCiphertext() {
+  const [keyVersion, key, iv, plaintext] = [7, named('the data key'), '0x000102030405060708090a0b', text('für Alice')]
+  const additionalData = join(text('attestry/gcm/1'), uint(32, keyVersion), dataId)
+  const cipher = createCipheriv('aes-256-gcm', buffer(key), buffer(iv)).setAAD(buffer(additionalData))
+  const sealed = `0x${cipher.update(buffer(plaintext), undefined, 'hex')}${cipher.final('hex')}`
+  const tag = `0x${cipher.getAuthTag().toString('hex')}`
+  const ciphertext = join(text('ATG1'), uint(32, keyVersion), iv, sealed, tag)
+  return { key, keyVersion, iv, dataId, plaintext, additionalData, ciphertext }
+}
+
 /** Signed by the host's ledger key of these examples, which protects nothing. */
 function signed(hash: string) {
   const key = new SigningKey(keccak256(text('the ledger key of the worked examples')))
@@ -236,6 +274,15 @@ function word(type: string, value: string | number): string {
   return `0x${String(value).slice(2).padStart(64, '0')}`
 }
 
+/** TCG CEL 1.0, section 5: type, length, value. */
+function tlv(type: string, value: string): string {
+  return join(type, uint(32, buffer(value).length), value)
+}
+
+function uint(bits: number, value: number): string {
+  return `0x${value.toString(16).padStart(bits / 4, '0')}`
+}
+
 /** 32 bytes that stand for something whose content does not matter here. */
 function named(what: string): string {
   return sha256(text(what))
@@ -254,9 +301,11 @@ function keccak256(bytes: string): string {
 }
 
 function sha256(bytes: string): string {
-  return `0x${createHash('sha256')
-    .update(Buffer.from(bytes.slice(2), 'hex'))
-    .digest('hex')}`
+  return `0x${createHash('sha256').update(buffer(bytes)).digest('hex')}`
+}
+
+function buffer(bytes: string): Buffer {
+  return Buffer.from(bytes.slice(2), 'hex')
 }
 
 if (import.meta.main) console.log(JSON.stringify(formatVectors(), null, 2))

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { concat, toHex } from '../../src/core/bytes.ts'
+import { concat, fromHex, toHex } from '../../src/core/bytes.ts'
 import { Writer } from '../../src/core/writer.ts'
 import {
   decodeEventLog,
@@ -11,6 +12,7 @@ import {
   replay,
   type VmmEvent,
 } from '../../src/tcg/event-log.ts'
+import type { formatVectors } from '../record/format-vectors.ts'
 import { accepts, refuses } from './refusal.ts'
 import { hex, sha256Pcrs, tpmVector } from './tpm-vectors.ts'
 
@@ -25,6 +27,13 @@ const hash = (...parts: readonly Uint8Array[]) =>
       .update(concat(...parts))
       .digest(),
   )
+
+/** Worked by hand from docs/formats.md. */
+const example = (
+  JSON.parse(readFileSync(new URL('../vectors/formats.json', import.meta.url), 'utf8')) as ReturnType<
+    typeof formatVectors
+  >
+).eventLog
 
 /** A record around some content, with the digest that belongs to it. */
 function record(
@@ -110,6 +119,28 @@ describe('decodeEventLog', () => {
         })
       }),
     )
+  })
+
+  it('reads the worked example, which is written the same way', () => {
+    const bytes = fromHex(example.log)
+    const log = decodeEventLog(bytes)
+    assert.equal(toHex(hash(bytes)), example.manifestHash)
+    assert.deepEqual(
+      log.map(({ event: { kind, name, sha256 }, digest: extended, ...position }) => ({
+        ...position,
+        event: { kind, name, ...(sha256 && { sha256: toHex(sha256) }) },
+        digest: toHex(extended),
+      })),
+      example.events.map(({ event, digest: extended }, i) => ({
+        recnum: BigInt(i),
+        pcr: example.pcr,
+        event,
+        digest: extended,
+      })),
+    )
+    log.forEach(({ recnum, pcr, event }, i) => {
+      assert.equal(toHex(encodeEvent(recnum, pcr, event)), example.events[i]?.record)
+    })
   })
 
   it('reads an empty log', () => {
@@ -202,6 +233,10 @@ describe('replay', () => {
   it('gives what the TPM had after the same extensions', () => {
     const log = decodeEventLog(tpmVector('swtpm-primary-ak/vmm.cel'))
     assert.deepEqual(replay(log, 13), sha256Pcrs('swtpm-primary-ak/pcrs.yaml').get(13))
+  })
+
+  it('gives the value of the worked example', () => {
+    assert.equal(toHex(replay(decodeEventLog(fromHex(example.log)), example.pcr)), example.pcrValue)
   })
 
   it('extends with each digest of that PCR, in order', () => {
