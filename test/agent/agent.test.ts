@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict'
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkAccess } from '../../src/agent/access.ts'
+import { admit } from '../../src/agent/admission.ts'
 import { proposeVmm } from '../../src/agent/propose.ts'
 import { STEPS } from '../../src/agent/trace.ts'
 import type { Hex } from '../../src/core/bytes.ts'
 import { VMM_REGISTRY } from '../../src/ledger/abi.ts'
 import { operationId } from '../../src/record/hash.ts'
 import { parseReceipt } from '../../src/record/parse.ts'
+import { REASONS } from '../../src/record/reason.ts'
 import { receiptFaults, type Receipt } from '../../src/record/receipt.ts'
 import { Tpm } from '../../src/tpm/tpm.ts'
-import { testHost, type TestHost } from './fixture.ts'
+import { TestHost } from './fixture.ts'
 
 describe('runAgent', () => {
   const plaintext = Buffer.from('what nobody else may read')
@@ -18,11 +21,11 @@ describe('runAgent', () => {
   let ciphertext: Uint8Array
 
   before(async () => {
-    host = await testHost()
+    host = await TestHost.up()
     data = await host.data('alice')
     await host.start()
   })
-  after(() => host.stop())
+  after(() => host.down())
 
   const encrypt = () => host.sign('alice', { operation: 'encrypt', dataId: data, input: plaintext })
 
@@ -152,6 +155,31 @@ describe('runAgent', () => {
     assert.equal(ledger.chainId, String(host.ledger.deployment.chainId))
     assert.deepEqual([devices.tpm.state, devices.hsm.state, devices.gate.state], ['ready', 'ready', 'ready'])
     assert.equal((await host.status()).pending, '0')
+  })
+
+  describe('deciding access', () => {
+    const now = () => BigInt(Math.floor(Date.now() / 1000))
+
+    /** Asks for data that nobody registered, by a clock that is wrong by so much. */
+    async function ask(clockErrorS: bigint) {
+      const { ledger, hostId, vmmHash } = host
+      const signed = await host.sign('alice', { operation: 'encrypt', dataId: operationId('none'), input: plaintext })
+      const policy = { hostId, domain: ledger.domain('auditLog'), maxInputBytes: 100 }
+      const parts = { ledger, stalenessS: 60, now: () => now() + clockErrorS }
+      return checkAccess(parts, admit(policy, signed, plaintext, now()), vmmHash)
+    }
+
+    it('says what the ledger says, and as of which block', async () => {
+      const { status, block, timestamp } = await ask(0n)
+      assert.equal(status, REASONS.DATA_UNKNOWN)
+      assert.ok(block <= (await host.ledger.latestBlock()).number)
+      assert.ok(timestamp <= now())
+    })
+
+    it('refuses to decide by a block that is too old, or ahead of its clock', async () => {
+      await assert.rejects(ask(1000n), { code: 'LEDGER_STALE' })
+      await assert.rejects(ask(-1000n), { code: 'LEDGER_STALE' })
+    })
   })
 
   it('denies everything once a VMM file has changed, until the new VMM is approved', async () => {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
+import { manufactureSwtpm, startSwtpm } from '../../hil/stack/swtpm.ts'
 import { checkCounter, nextCounter } from '../../src/agent/counter.ts'
 import { Journal } from '../../src/agent/journal.ts'
 import { Tpm } from '../../src/tpm/tpm.ts'
-import { testHost } from './fixture.ts'
 import { identity } from './journal-sample.ts'
 
 describe('checkCounter', () => {
@@ -14,12 +15,22 @@ describe('checkCounter', () => {
   let journal: Journal
   let value: bigint
 
+  let swtpm: StackProcess
+  let tpmDirectory: string
+
   before(async () => {
-    // A counter of its own: the host's journal knows of each increment of the host's.
-    tpm = new Tpm({ ...(await testHost()).config.tpm, nvIndex: 0x01800a78 })
+    tpmDirectory = mkdtempSync(join(tmpdir(), 'attestry-tpm-'))
+    await manufactureSwtpm(tpmDirectory)
+    const started = await startSwtpm(tpmDirectory)
+    swtpm = started.process
+    tpm = new Tpm({ tcti: started.tcti })
     for (let i = 0; i < 3; i++) await tpm.incrementCounter()
   })
-  after(() => tpm.close())
+  after(async () => {
+    await tpm.close()
+    await stopProcess(swtpm)
+    rmSync(tpmDirectory, { recursive: true })
+  })
 
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'attestry-counter-'))

@@ -36,16 +36,6 @@ export interface LogEntry {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-let shared: Promise<TestHost> | undefined
-
-/** One host for all files that ask for it: bringing one up takes seconds. Each leaves it with no agent running. */
-export function testHost(): Promise<TestHost> {
-  shared ??= TestHost.up()
-  return shared
-}
-
-after(async () => (await shared)?.down())
-
 /** A host on a software TPM, a SoftHSM and a development ledger: enrolled, its VMM authorised, its agent not running. */
 export class TestHost {
   readonly layout: StackLayout
@@ -75,6 +65,7 @@ export class TestHost {
     this.vmmHash = vmmHash
   }
 
+  /** Takes seconds: once a file. */
   static async up(): Promise<TestHost> {
     const layout = layoutOf(await mkdtemp(join(tmpdir(), 'attestry-')))
     const stack = await stackUp(layout.dir)

@@ -16,7 +16,7 @@ import { parseReceipt } from '../../src/record/parse.ts'
 import { REASONS } from '../../src/record/reason.ts'
 import type { OperationRecord } from '../../src/record/record.ts'
 import { requestHash } from '../../src/record/request.ts'
-import { testHost, until, type TestHost } from './fixture.ts'
+import { TestHost, until } from './fixture.ts'
 import { RpcProxy, calling, sending } from './rpc-proxy.ts'
 
 const CHECK_ACCESS = calling((ACCESS_POLICY.getFunction('checkAccess')?.selector ?? '').slice(2))
@@ -29,12 +29,15 @@ describe('an agent', () => {
   let data: Hex
 
   before(async () => {
-    host = await testHost()
+    host = await TestHost.up()
     data = await host.data('alice')
     proxy = await RpcProxy.open(host.config.ledger.rpc)
   })
   afterEach(() => proxy.releaseAll())
-  after(() => proxy.close())
+  after(async () => {
+    await proxy.close()
+    await host.down()
+  })
 
   const encrypt = () => host.sign('alice', { operation: 'encrypt', dataId: data, input: plaintext })
 
