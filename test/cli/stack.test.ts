@@ -1,22 +1,9 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { attestry } from './command.ts'
-
-/** The processes whose command line or working directory names a directory. */
-function processesOf(dir: string): readonly string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
-    .flatMap((pid) => {
-      try {
-        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-        return line.includes(dir) ? [line] : []
-      } catch {
-        return []
-      }
-    })
-}
+import { processesOf } from './processes.ts'
 
 describe('the local stack, by command line', function () {
   this.timeout(180_000)
