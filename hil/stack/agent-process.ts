@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import type { StackLayout } from './layout.ts'
-import { startProcess, stopProcess, untilReady, type StackProcess } from './process.ts'
+import { startProcess, untilReady, type StackProcess } from './process.ts'
 
 const ATTESTRY = fileURLToPath(new URL('../../bin/attestry.js', import.meta.url))
 const READY_TIMEOUT_MS = 60_000
@@ -10,13 +10,8 @@ const READY_TIMEOUT_MS = 60_000
 export async function startAgent(layout: StackLayout): Promise<StackProcess> {
   const args = [ATTESTRY, 'agent', '--config', layout.configuration]
   const agent = await startProcess('agent', layout.dir, process.execPath, args)
-  try {
-    await untilReady(agent, () => isReady(layout.agentSocket), READY_TIMEOUT_MS)
-    return agent
-  } catch (error) {
-    await stopProcess(agent)
-    throw error
-  }
+  await untilReady(agent, () => isReady(layout.agentSocket), READY_TIMEOUT_MS)
+  return agent
 }
 
 function isReady(socketPath: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { StackError, partFailure } from './error.ts'
 import { isRunning, startProcess, untilReady, type StackProcess } from './process.ts'
 
 /** What a development ledger can be told. */
@@ -22,6 +23,8 @@ export interface AnvilOptions {
  * lets the file grow with the square of the chain's length (714 MB after 3000 blocks), so it is not used.
  *
  * There are no accounts: `setBalance` gives one its funds.
+ *
+ * @throws StackError `PROGRAM_MISSING`, `LEDGER_FAILED`
  */
 export async function startAnvil(
   dir: string,
@@ -29,17 +32,21 @@ export async function startAnvil(
 ): Promise<{ readonly process: StackProcess; readonly rpc: string }> {
   const port = await freePort(options.port ?? 0)
   const rpc = `http://127.0.0.1:${port}`
-  const process = await startProcess('anvil', dir, binary(), [
-    // Without a block time, pipelined transactions get stuck.
-    ...['--block-time', String(options.blockTimeS ?? 1)],
-    ...['--host', '127.0.0.1', '--port', String(port), '--chain-id', String(options.chainId ?? 31337)],
-    ...['--hardfork', 'osaka', '--accounts', '0', '--quiet', '--no-cors'],
-    ...['--state', join(dir, 'anvil.json'), '--state-interval', '1'],
-    // Old states stay in memory, and not as files in the home directory.
-    ...['--prune-history', '128'],
-  ])
-  await untilReady(process, async () => isRunning(process) && (await answers(rpc)))
-  return { process, rpc }
+  try {
+    const process = await startProcess('anvil', dir, binary(), [
+      // Without a block time, pipelined transactions get stuck.
+      ...['--block-time', String(options.blockTimeS ?? 1)],
+      ...['--host', '127.0.0.1', '--port', String(port), '--chain-id', String(options.chainId ?? 31337)],
+      ...['--hardfork', 'osaka', '--accounts', '0', '--quiet', '--no-cors'],
+      ...['--state', join(dir, 'anvil.json'), '--state-interval', '1'],
+      // Old states stay in memory, and not as files in the home directory.
+      ...['--prune-history', '128'],
+    ])
+    await untilReady(process, async () => isRunning(process) && (await answers(rpc)))
+    return { process, rpc }
+  } catch (error) {
+    throw partFailure('LEDGER_FAILED', error)
+  }
 }
 
 /** Gives an account funds. @param wei by default a thousand ether */
@@ -49,8 +56,12 @@ export async function setBalance(rpc: string, address: string, wei = 10n ** 21n)
 
 /** The program itself and not a link or script that starts it, so that its process id is the ledger's. */
 function binary(): string {
-  const manifest = createRequire(import.meta.url).resolve('@foundry-rs/anvil-linux-amd64/package.json')
-  return join(dirname(manifest), 'bin/anvil')
+  try {
+    const manifest = createRequire(import.meta.url).resolve('@foundry-rs/anvil-linux-amd64/package.json')
+    return join(dirname(manifest), 'bin/anvil')
+  } catch (cause) {
+    throw new StackError('PROGRAM_MISSING', 'anvil is not installed: run "npm ci" in the clone', { cause })
+  }
 }
 
 /** Fails where another process listens on the port: its answers would be taken for those of the anvil that is started. */
@@ -58,7 +69,9 @@ async function freePort(wanted: number): Promise<number> {
   const server = createServer()
   try {
     return await new Promise((resolve, reject) => {
-      server.once('error', (cause) => reject(new Error(`port ${wanted} cannot be used`, { cause })))
+      server.once('error', (cause) =>
+        reject(new StackError('LEDGER_FAILED', `port ${wanted} cannot be used`, { cause })),
+      )
       server.listen({ port: wanted, host: '127.0.0.1' }, () => {
         const address = server.address()
         if (typeof address === 'object' && address !== null) resolve(address.port)
@@ -86,6 +99,6 @@ async function request(rpc: string, method: string, params: readonly unknown[]):
     signal: AbortSignal.timeout(5000),
   })
   const { error, result } = (await response.json()) as { error?: { message: string }; result?: unknown }
-  if (error !== undefined) throw new Error(`${method}: ${error.message}`)
+  if (error !== undefined) throw new StackError('LEDGER_FAILED', `${method}: ${error.message}`)
   return result
 }

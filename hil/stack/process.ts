@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, globSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { StackError } from './error.ts'
 
 /** A process that the local stack started, known so exactly that no other is ever ended in its place. */
 export interface StackProcess {
@@ -12,10 +13,13 @@ export interface StackProcess {
   readonly log: string
 }
 
+/** Debian's packages of the programs that a stack runs. */
+const PACKAGES: Readonly<Record<string, string>> = { swtpm: 'swtpm', swtpm_setup: 'swtpm-tools' }
+
 /**
  * Starts a program in the background, in a session of its own, with its output in `DIR/NAME.log`.
  *
- * @throws Error when the program cannot be started
+ * @throws StackError `PROGRAM_MISSING` when the program cannot be started, `PROCESS_ENDED`
  */
 export async function startProcess(
   name: string,
@@ -35,12 +39,14 @@ export async function startProcess(
     })
     await new Promise((resolve, reject) => {
       child.once('spawn', resolve)
-      child.once('error', (cause) => reject(new Error(`${name}: cannot start ${command}`, { cause })))
+      child.once('error', (cause) => reject(missing(command, cause)))
     })
     child.unref()
     const { pid } = child
     const startTime = pid === undefined ? undefined : startTimeOf(pid)
-    if (pid === undefined || startTime === undefined) throw new Error(`${name}: ended at once; see ${log}`)
+    if (pid === undefined || startTime === undefined) {
+      throw new StackError('PROCESS_ENDED', `${name} ended at once; see ${log}`)
+    }
     return { name, pid, startTime, log }
   } finally {
     closeSync(output)
@@ -68,18 +74,33 @@ export async function stopProcess(process: StackProcess, graceMs = 5000): Promis
   }
 }
 
-/** Waits until something holds of a process that is starting. @throws Error when the process ends first, or in `timeoutMs` */
+/**
+ * Waits until something holds of a process that is starting. Where it does not come to that, the process is ended.
+ *
+ * @throws StackError `PROCESS_ENDED` when the process ends first, `NOT_READY` after `timeoutMs`
+ */
 export async function untilReady(
   process: StackProcess,
   ready: () => boolean | Promise<boolean>,
   timeoutMs = 20_000,
 ): Promise<void> {
+  const { name, log } = process
   const deadline = Date.now() + timeoutMs
   while (!(await ready())) {
-    if (!isRunning(process)) throw new Error(`${process.name} ended while starting; see ${process.log}`)
-    if (Date.now() > deadline) throw new Error(`${process.name} was not ready in ${timeoutMs} ms; see ${process.log}`)
+    if (!isRunning(process)) throw new StackError('PROCESS_ENDED', `${name} ended while starting; see ${log}`)
+    if (Date.now() > deadline) {
+      await stopProcess(process)
+      throw new StackError('NOT_READY', `${name} was not ready in ${timeoutMs} ms; see ${log}`)
+    }
     await sleep(20)
   }
+}
+
+/** Why a program cannot be started, and where it comes from. */
+export function missing(command: string, cause: Error): StackError {
+  const from = PACKAGES[command]
+  const help = from === undefined ? '' : `: install it (Debian package ${from}) and see that it is on the PATH`
+  return new StackError('PROGRAM_MISSING', `${command} cannot be started${help}`, { cause })
 }
 
 function signal(target: StackProcess, name: NodeJS.Signals): void {

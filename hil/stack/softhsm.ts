@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Device } from '../../src/device/device.ts'
+import { StackError } from './error.ts'
 import type { InitTokenCalls } from './softhsm-init.ts'
 
 /** What a token is made with. */
@@ -39,7 +40,7 @@ const DEADLINE_MS = 20_000
  * directory's. The PINs go to the process that makes it through a descriptor, never through its arguments.
  *
  * @param dir absolute
- * @throws Error when SoftHSM is not installed, or a token with this label is there already
+ * @throws StackError `PROGRAM_MISSING`, or `HSM_FAILED` when a token with this label is there already; DeviceError
  */
 export async function createSoftHsm(dir: string, options: SoftHsmOptions): Promise<SoftHsm> {
   const softHsm = softHsmIn(dir, options.label)
@@ -56,7 +57,7 @@ export async function createSoftHsm(dir: string, options: SoftHsmOptions): Promi
     secret: () => Promise.resolve(Buffer.from(JSON.stringify([options.soPin, options.pin]))),
     environment: softHsm.environment,
     deadlineMs: DEADLINE_MS,
-    revive: (_code, message) => new Error(`SoftHSM: ${message}`),
+    revive: (_code, message) => new StackError('HSM_FAILED', `SoftHSM: ${message}`),
   })
   try {
     await device.call('made', undefined)
@@ -66,10 +67,13 @@ export async function createSoftHsm(dir: string, options: SoftHsmOptions): Promi
   return softHsm
 }
 
-/** The token that `createSoftHsm` made below `dir` with this label. @throws Error when SoftHSM is not installed */
+/** The token that `createSoftHsm` made below `dir` with this label. @throws StackError `PROGRAM_MISSING` */
 export function softHsmIn(dir: string, label: string): SoftHsm {
   const module = MODULES.find((path) => existsSync(path))
-  if (module === undefined) throw new Error(`SoftHSM is not installed: none of ${MODULES.join(', ')} is there`)
+  if (module === undefined) {
+    const none = `none of ${MODULES.join(', ')} is there`
+    throw new StackError('PROGRAM_MISSING', `SoftHSM is not installed (Debian package softhsm2): ${none}`)
+  }
   const environment = { SOFTHSM2_CONF: join(dir, 'softhsm2.conf') }
   return { module, environment, token: label, pinFile: join(dir, 'pin') }
 }

@@ -3,7 +3,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { startProcess, untilReady, type StackProcess } from './process.ts'
+import { StackError, partFailure } from './error.ts'
+import { missing, startProcess, untilReady, type StackProcess } from './process.ts'
 
 /** The longest path of a Unix socket: `sun_path` has 108 bytes, the last of them zero (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107
@@ -12,7 +13,7 @@ const MAX_SOCKET_PATH_BYTES = 107
  * Manufactures a software TPM below `dir`: an RSA-2048 endorsement key with a certificate from a certification
  * authority of its own (`ca/`), and the SHA-256 bank. Runs as any user. A TPM that is there already is kept as it is.
  *
- * @throws Error when swtpm_setup is missing or fails; the message names its log
+ * @throws StackError `PROGRAM_MISSING`, or `TPM_FAILED` when swtpm_setup fails; the message names its log
  */
 export async function manufactureSwtpm(dir: string): Promise<void> {
   const [state, ca] = [join(dir, 'state'), join(dir, 'ca')]
@@ -38,7 +39,9 @@ export async function manufactureSwtpm(dir: string): Promise<void> {
   try {
     await promisify(execFile)('swtpm_setup', [...args, '--logfile', log])
   } catch (cause) {
-    throw new Error(`swtpm_setup failed; see ${log} (Debian packages: swtpm, swtpm-tools)`, { cause })
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') throw missing('swtpm_setup', cause as Error)
+    const why = `swtpm_setup failed; see ${log} (it needs the Debian packages swtpm and swtpm-tools)`
+    throw new StackError('TPM_FAILED', why, { cause })
   }
 }
 
@@ -46,8 +49,8 @@ export async function manufactureSwtpm(dir: string): Promise<void> {
  * Starts the software TPM manufactured in `dir`, powered up and past TPM2_Startup, and waits until it answers.
  *
  * @returns its process, and the TCTI configuration that reaches it
- * @throws Error when the socket's path is too long, or swtpm ends at once (for example because another one runs on
- *   this state)
+ * @throws StackError `PATH_TOO_LONG`, `PROGRAM_MISSING`, or `TPM_FAILED` when swtpm ends at once (for example because
+ *   another one runs on this state)
  */
 export async function startSwtpm(dir: string): Promise<{ process: StackProcess; tcti: string }> {
   const socket = join(dir, 'swtpm.sock')
@@ -55,19 +58,23 @@ export async function startSwtpm(dir: string): Promise<{ process: StackProcess; 
   const bytes = Buffer.byteLength(control)
   if (bytes > MAX_SOCKET_PATH_BYTES) {
     const limit = `a Unix socket's path has at most ${MAX_SOCKET_PATH_BYTES} bytes`
-    throw new Error(`${limit}, ${control} has ${bytes}: use a shorter directory`)
+    throw new StackError('PATH_TOO_LONG', `${limit}, ${control} has ${bytes}: use a shorter directory`)
   }
   for (const path of [socket, control]) await rm(path, { force: true })
-  const process = await startProcess('swtpm', dir, 'swtpm', [
-    'socket',
-    '--tpm2',
-    ...['--server', `type=unixio,path=${socket}`],
-    ...['--ctrl', `type=unixio,path=${control}`],
-    ...['--flags', 'not-need-init,startup-clear'],
-    ...['--tpmstate', `dir=${join(dir, 'state')}`],
-  ])
-  await untilReady(process, async () => (await accepts(control)) && (await accepts(socket)))
-  return { process, tcti: `swtpm:path=${socket}` }
+  try {
+    const process = await startProcess('swtpm', dir, 'swtpm', [
+      'socket',
+      '--tpm2',
+      ...['--server', `type=unixio,path=${socket}`],
+      ...['--ctrl', `type=unixio,path=${control}`],
+      ...['--flags', 'not-need-init,startup-clear'],
+      ...['--tpmstate', `dir=${join(dir, 'state')}`],
+    ])
+    await untilReady(process, async () => (await accepts(control)) && (await accepts(socket)))
+    return { process, tcti: `swtpm:path=${socket}` }
+  } catch (error) {
+    throw partFailure('TPM_FAILED', error)
+  }
 }
 
 /** The trust anchors (PEM files) for this TPM's endorsement certificate: the issuing authority, and its root. */
