@@ -54,7 +54,14 @@ function aboutHost({ hostId, assurance, pcrSelections }: HostReport): readonly s
   }
   const blind = pcrSelections.filter((selection) => !pcrsOf(selection).some((pcr) => BOOT_PCRS.includes(pcr)))
   if (blind.length > 0) {
-    sentences.push(`Host ${hostId}: firmware, boot loader and kernel; its quotes cover ${blind.join(' and ')} alone.`)
+    const covered = blind.join(' and ')
+    sentences.push(
+      `Host ${hostId}: firmware, boot loader and kernel; its quotes cover ${covered} alone.`,
+      // The ledger does not hold the log, whose first event names the profile.
+      `Host ${hostId}: whether a hypervisor stands behind ${covered}: that is for its event log to say, which the approvers ` +
+        'had to look at. Where the log names the profile `ci`, as that of a local stack does, files in a vmm/ directory ' +
+        'stand in for a hypervisor’s.',
+    )
   }
   return sentences
 }

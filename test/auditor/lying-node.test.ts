@@ -61,7 +61,12 @@ describe('auditLedger on a node that lies', function () {
     )
     assert.deepEqual(host?.pcrSelections, ['sha256:13'])
     assert.match(report.trustStatement, /^one RPC node believed: /)
-    assert.ok(report.notCovered.some((sentence) => sentence.includes('firmware')))
+    for (const said of ['firmware', 'whether a hypervisor stands behind sha256:13', 'profile `ci`']) {
+      assert.ok(
+        report.notCovered.some((sentence) => sentence.includes(rig.hostId) && sentence.includes(said)),
+        said,
+      )
+    }
     assert.ok(progress.length > 3)
   })
 
