@@ -14,6 +14,7 @@ import { readDeployment } from '../ledger/deployment.ts'
 import { keyFileSigner, type DigestSigner } from '../ledger/signer.ts'
 import { UNLIMITED, type Grant } from '../record/grant.ts'
 import { ZERO_HASH, dataId, operationId } from '../record/hash.ts'
+import { parseReceipt } from '../record/parse.ts'
 import type { Receipt } from '../record/receipt.ts'
 import { stackUp } from '../../hil/stack/stack.ts'
 import { grantBySignature } from './grant.ts'
@@ -64,6 +65,9 @@ interface Refusal {
   readonly ok: boolean
   readonly code: string
 }
+
+/** Whether a refusal must be on record. */
+type RecordPlace = 'on record' | 'not on record' | 'not once more'
 
 const people = ['alice', 'bob', 'carol', 'dave', 'approver1', 'approver2', 'deployer'] as const
 type Person = (typeof people)[number]
@@ -126,6 +130,8 @@ export async function runScenario(input: ScenarioInput): Promise<ScenarioResult>
 /** The scenes, in their order, with what they leave for one another. */
 class Demonstration {
   readonly refused: Refusal[] = []
+  /** Of the refusals that are on record. */
+  readonly #receipts: Receipt[] = []
   readonly #output: Output
   readonly #dir: string
   readonly #ledger: Ledger
@@ -192,21 +198,23 @@ class Demonstration {
     this.#scene('Refusals')
     const request = this.#bobsRequest
     if (request === undefined) throw new Error('B has asked for nothing yet')
-    await this.#refuse('C without a grant', 'GRANT_MISSING', () =>
+    await this.#refuse('C without a grant', 'GRANT_MISSING', 'on record', () =>
       this.#operate('', carol, 'decrypt', this.#ciphertext),
     )
     const expired = await this.#grant('', alice, { grantee: carol.address, notAfter: now() - 60n })
-    await this.#refuse('C with an expired grant', 'GRANT_EXPIRED', () =>
+    await this.#refuse('C with an expired grant', 'GRANT_EXPIRED', 'on record', () =>
       this.#operate('', carol, 'decrypt', this.#ciphertext, expired),
     )
-    await this.#refuse('B’s request, replayed', 'REQUEST_REPLAYED', () => this.#send('', request.signed, request.input))
-    await this.#refuse('a request for another host', 'REQUEST_OTHER_HOST', async () =>
+    await this.#refuse('B’s request, replayed', 'REQUEST_REPLAYED', 'not once more', () =>
+      this.#send('', request.signed, request.input),
+    )
+    await this.#refuse('a request for another host', 'REQUEST_OTHER_HOST', 'not on record', async () =>
       this.#signAndSend(alice, { ...this.#order('encrypt', content), hostId: toHex(randomBytes(32)) }),
     )
-    await this.#refuse('an expired request', 'REQUEST_EXPIRED', async () =>
+    await this.#refuse('an expired request', 'REQUEST_EXPIRED', 'not on record', async () =>
       this.#signAndSend(alice, { ...this.#order('encrypt', content), expiry: now() - 60n }),
     )
-    await this.#refuse('another’s ciphertext under C’s own data', 'OPERATION_FAILED', async () => {
+    await this.#refuse('another’s ciphertext under C’s own data', 'OPERATION_FAILED', 'on record', async () => {
       const salt = toHex(randomBytes(32))
       const data = ACCESS_POLICY.encodeFunctionData('registerData', [salt]) as Hex
       await this.#ledger.submit(carol, { to: 'accessPolicy', data })
@@ -217,10 +225,10 @@ class Demonstration {
       to: 'accessPolicy',
       data: ACCESS_POLICY.encodeFunctionData('revoke', [this.#bobsGrant]) as Hex,
     })
-    await this.#refuse('B after A revoked', 'GRANT_REVOKED', () =>
+    await this.#refuse('B after A revoked', 'GRANT_REVOKED', 'on record', () =>
       this.#operate('', bob, 'decrypt', this.#ciphertext, this.#bobsGrant),
     )
-    await this.#refuse('D, whose grant hung below B’s', 'GRANT_REVOKED', () =>
+    await this.#refuse('D, whose grant hung below B’s', 'GRANT_REVOKED', 'on record', () =>
       this.#operate('', dave, 'decrypt', this.#ciphertext, this.#davesGrant),
     )
   }
@@ -236,7 +244,9 @@ class Demonstration {
       await sleep(10)
     }
     this.#output.line(`the host is not trusted any more, ${(performance.now() - begin).toFixed(0)} ms after the write`)
-    await this.#refuse('A on the changed VMM', 'VMM_NOT_AUTHORISED', () => this.#operate('', alice, 'encrypt', content))
+    await this.#refuse('A on the changed VMM', 'VMM_NOT_AUTHORISED', 'on record', () =>
+      this.#operate('', alice, 'encrypt', content),
+    )
     const [{ Tpm }, { proposeVmm }] = await Promise.all([import('../tpm/tpm.ts'), import('../agent/propose.ts')])
     const config = readConfig(join(this.#dir, 'agent.toml'))
     const tpm = new Tpm(config.tpm)
@@ -262,18 +272,17 @@ class Demonstration {
     this.#scene('The audit, from nothing but the ledger and the TPM vendor’s certificate')
     const trustAnchors = readTrustStore(join(this.#dir, 'trust'))
     const report = await this.#output.progress('auditing', () =>
-      auditLedger({ ledger: this.#ledger, trustAnchors, receipts: [receipt] }),
+      auditLedger({ ledger: this.#ledger, trustAnchors, receipts: [receipt, ...this.#receipts] }),
     )
     this.#output.line(reportText(report))
     const tampered: Receipt = { ...receipt, record: { ...receipt.record, resultHash: toHex(randomBytes(32)) } }
     const second = await auditLedger({ ledger: this.#ledger, trustAnchors, receipts: [tampered] })
     const finding = second.findings.find(({ code }) => code === 'RECORD_DIFFERS')
-    this.#judge(
-      'a tampered copy of a record, audited',
-      'RECORD_DIFFERS',
-      finding?.code ?? 'none',
-      finding?.detail ?? '',
-    )
+    this.#judge('a tampered copy of a record, audited', {
+      expected: 'RECORD_DIFFERS',
+      found: finding?.code ?? 'none',
+      details: [finding?.detail ?? ''],
+    })
     const { ok, operations, verified, findings, trust } = report
     return { ok, operations, verified, findings, trust }
   }
@@ -347,25 +356,43 @@ class Demonstration {
     return id
   }
 
-  async #refuse(name: string, expected: string, attempt: () => Promise<OperationAnswer>): Promise<void> {
+  /** Expects a refusal with this code, and a record of it, or none: whether that is on the ledger, the audit tells. */
+  async #refuse(
+    name: string,
+    expected: string,
+    place: RecordPlace,
+    attempt: () => Promise<OperationAnswer>,
+  ): Promise<void> {
     try {
       await attempt()
-      this.#judge(name, expected, 'none', 'it was allowed')
+      this.#judge(name, { expected, found: 'none', details: ['it was allowed'] })
     } catch (error) {
-      const code = codeOf(error)
-      if (code === undefined) throw error
-      const receipt = error instanceof OperationRefused ? error.answer['receipt'] : undefined
-      const seq = (receipt as { record?: { seq?: string } } | undefined)?.record?.seq
-      const recorded = seq === undefined ? ['nothing is on record'] : []
-      this.#judge(name, expected, code, messageOf(error), ...recorded)
+      const found = codeOf(error)
+      if (found === undefined) throw error
+      const given = error instanceof OperationRefused ? error.answer['receipt'] : undefined
+      if (given !== undefined) this.#receipts.push(parseReceipt(given))
+      const recorded = given !== undefined
+      const asItShould = recorded === (place === 'on record')
+      const note = recorded ? [] : [place === 'not once more' ? 'nothing more is on record' : 'nothing is on record']
+      const wrong = asItShould ? [] : [`expected it ${place}`]
+      this.#judge(name, { expected, found, asItShould, details: [messageOf(error), ...note, ...wrong] })
     }
   }
 
-  #judge(name: string, expected: string, found: string, ...details: readonly string[]): void {
-    const ok = found === expected
+  #judge(
+    name: string,
+    verdict: {
+      readonly expected: string
+      readonly found: string
+      readonly details: readonly string[]
+      readonly asItShould?: boolean
+    },
+  ): void {
+    const { expected, found, details, asItShould = true } = verdict
+    const ok = found === expected && asItShould
     this.refused.push({ name, ok, code: found })
     this.#output.line(`${this.#output.style(ok ? 'green' : 'red', ok ? 'refused' : 'WRONG')}  ${name}: ${found}`)
-    if (!ok) this.#output.line(`         expected ${expected}`)
+    if (found !== expected) this.#output.line(`         expected ${expected}`)
     for (const detail of details) {
       const text = detail.replaceAll(/0x[0-9a-f]{64}/g, short)
       this.#output.line(this.#output.style('dim', `         ${text}`))

@@ -25,6 +25,7 @@ const classes: Readonly<Record<string, number>> = {
   JournalError: EXIT.refused,
   Refusal: EXIT.refused,
   OperationRefused: EXIT.refused,
+  RefusalOnRecord: EXIT.refused,
   AuditError: EXIT.usage,
 }
 

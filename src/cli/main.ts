@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { codeOf, messageOf } from '../core/error.ts'
 import { stringify } from '../record/json.ts'
+import { RefusalOnRecord } from './error.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
 import { InterruptedError, exitCodeOfSignal } from './interruption.ts'
 import { revertWords } from './revert-words.ts'
@@ -100,7 +101,8 @@ export async function main(args: readonly string[]): Promise<void> {
     const code = codeOf(error) ?? 'INTERNAL'
     const words = revertWords(error)
     const message = words === undefined ? messageOf(error) : `${words} (${messageOf(error)})`
-    if (json) say({ ok: false, error: { code, message } })
+    const kept = error instanceof RefusalOnRecord ? { receiptFile: error.receiptFile } : {}
+    if (json) say({ ok: false, error: { code, message }, ...kept })
     else process.stderr.write(`attestry: ${message} (${code})\n`)
     if (process.exitCode === EXIT.internal && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
   }

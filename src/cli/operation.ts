@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import type { Hex } from '../core/bytes.ts'
 import { stringify } from '../record/json.ts'
-import { receiptFaults } from '../record/receipt.ts'
+import { parseReceipt } from '../record/parse.ts'
+import { receiptFaults, type Receipt } from '../record/receipt.ts'
 import {
   configOf,
   ledgerPlace,
@@ -15,8 +17,8 @@ import {
   type PlaceOptions,
 } from './context.ts'
 import { Ledger } from '../ledger/ledger.ts'
-import { UsageError } from './error.ts'
-import { ClientError, agentStatus, sendRequest, signRequest, type Step } from '../agent/client.ts'
+import { RefusalOnRecord, UsageError } from './error.ts'
+import { ClientError, OperationRefused, agentStatus, sendRequest, signRequest, type Step } from '../agent/client.ts'
 import { bytes32, moment } from './options.ts'
 import { Output, short, table } from './output.ts'
 
@@ -81,13 +83,11 @@ async function runOperation(operation: string, options: RunOptions): Promise<voi
       ...(options.expires === undefined ? {} : { expiry: options.expires }),
     })
     const answer = await output.progress(`${operation}: waiting for the agent and the ledger`, () =>
-      sendRequest(socket, signed, input, options.release),
+      sendRequest(socket, signed, input, options.release).catch(async (error: unknown) => {
+        throw await withReceiptKept(error, ledger, hostId, options)
+      }),
     )
-    const { ledgerAddress } = await ledger.host(hostId)
-    const faults = receiptFaults(ledger.domain('auditLog'), answer.receipt, ledgerAddress)
-    if (faults.length > 0) {
-      throw new ClientError('ANSWER_INVALID', `the receipt does not hold: ${faults.join(', ')}`)
-    }
+    await checkReceipt(answer.receipt, ledger, hostId)
     const receiptPath = resolve(options.receipt ?? `${options.out}.receipt.json`)
     await save(options.out, answer.result)
     await save(receiptPath, `${stringify(answer.receipt, 2)}\n`)
@@ -113,6 +113,33 @@ async function runOperation(operation: string, options: RunOptions): Promise<voi
   } finally {
     ledger.close()
   }
+}
+
+/** @throws ClientError ANSWER_INVALID where the host did not promise what a receipt says */
+async function checkReceipt(receipt: Receipt, ledger: Ledger, hostId: Hex): Promise<void> {
+  const { ledgerAddress } = await ledger.host(hostId)
+  const faults = receiptFaults(ledger.domain('auditLog'), receipt, ledgerAddress)
+  if (faults.length > 0) {
+    throw new ClientError('ANSWER_INVALID', `the receipt does not hold: ${faults.join(', ')}`)
+  }
+}
+
+/** Keeps the receipt that came with a refusal: the proof that it was asked for, and of how it ended. Others stay as they are. */
+async function withReceiptKept(error: unknown, ledger: Ledger, hostId: Hex, options: RunOptions): Promise<unknown> {
+  if (!(error instanceof OperationRefused) || error.answer['receipt'] === undefined) return error
+  let receipt: Receipt
+  try {
+    receipt = parseReceipt(error.answer['receipt'])
+  } catch (cause) {
+    return new ClientError('ANSWER_INVALID', `refused (${error.code}), with a receipt that cannot be read`, { cause })
+  }
+  await checkReceipt(receipt, ledger, hostId)
+  const usual = resolve(options.receipt ?? `${options.out}.receipt.json`)
+  // Beside a result of before lies that result's receipt.
+  const taken = options.receipt === undefined && existsSync(usual)
+  const path = taken ? resolve(`${options.out}.${receipt.record.seq}.receipt.json`) : usual
+  await save(path, `${stringify(receipt, 2)}\n`)
+  return new RefusalOnRecord(error.code, error.message, path, { cause: error })
 }
 
 /** The ten steps as lines: number, name, time, what happened. */

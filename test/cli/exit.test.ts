@@ -34,6 +34,8 @@ const cases: readonly (readonly [name: string, code: string, exitCode: number])[
   ['OperationRefused', 'AGENT_STOPPING', 3],
   ['OperationRefused', 'RELEASE_PENDING', 4],
   ['OperationRefused', 'INTERNAL', 5],
+  ['RefusalOnRecord', 'GRANT_REVOKED', 1],
+  ['RefusalOnRecord', 'RELEASE_PENDING', 4],
   ['Refusal', 'REQUEST_REPLAYED', 1],
   ['ClientError', 'AGENT_UNREACHABLE', 3],
   ['DeviceError', 'DEADLINE', 3],
