@@ -13,8 +13,17 @@ export interface Ended {
 }
 
 /** Runs `attestry` with some arguments, as a user would, in a directory that has no stack. */
-export async function attestry(...args: readonly string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [bin, ...args], { cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] })
+export function attestry(...args: readonly string[]): Promise<Ended> {
+  return attestryIn({}, ...args)
+}
+
+/** Runs `attestry` with something else in its environment. */
+export async function attestryIn(
+  environment: Readonly<Record<string, string>>,
+  ...args: readonly string[]
+): Promise<Ended> {
+  const env = { ...process.env, ...environment }
+  const child = spawn(process.execPath, [bin, ...args], { cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], env })
   const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []]
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
@@ -26,4 +35,9 @@ export async function attestry(...args: readonly string[]): Promise<Ended> {
     stderr: Buffer.concat(stderr).toString(),
     json: () => JSON.parse(text) as Record<string, unknown>,
   }
+}
+
+/** How a command failed: its exit code and its error's code. */
+export function faultOf(ended: Ended): { readonly exit: number | null; readonly code: unknown } {
+  return { exit: ended.code, code: (ended.json()['error'] as { code?: unknown } | undefined)?.code }
 }

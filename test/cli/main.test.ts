@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { attestry } from './command.ts'
+import { attestry, attestryIn, faultOf } from './command.ts'
 
 const commands = [
   ['dev', 'up'],
@@ -92,6 +92,18 @@ describe('attestry', () => {
     const ended = await attestry('demo', '--file', join(dir, 'absent'), '--json')
     assert.equal(ended.code, 2)
     assert.equal((ended.json()['error'] as { code: string }).code, 'FILE_UNREADABLE')
+  })
+
+  it('says which package is missing where no software TPM is installed', async () => {
+    const ended = await attestryIn({ PATH: dir }, 'dev', 'up', '--dir', join(dir, 'stack'), '--json')
+    assert.deepEqual(faultOf(ended), { exit: 2, code: 'PROGRAM_MISSING' })
+    assert.match(ended.stdout, /swtpm.*Debian package/)
+    assert.doesNotMatch(ended.stderr, / at /)
+    const { processes } = (await attestry('dev', 'status', '--dir', join(dir, 'stack'), '--json')).json()
+    assert.deepEqual(
+      (processes as readonly { running: boolean }[]).filter(({ running }) => running),
+      [],
+    )
   })
 
   it('says that nothing runs where nothing does', async () => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { appendFileSync, cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { attestry } from './command.ts'
+import { basename, dirname, join } from 'node:path'
+import { parse } from 'smol-toml'
+import { attestry, faultOf } from './command.ts'
 import { processesOf } from './processes.ts'
 
 describe('the local stack, by command line', function () {
@@ -12,6 +14,22 @@ describe('the local stack, by command line', function () {
     const ended = await attestry(...args, '--dir', dir, '--json')
     assert.equal(ended.code, 0, ended.stdout + ended.stderr)
     return ended.json()
+  }
+
+  /** A copy of the host's configuration with something else in it. */
+  const edited = (name: string, pattern: RegExp | string, text: string) => {
+    const before = readFileSync(join(dir, 'agent.toml'), 'utf8')
+    const after = before.replaceAll(typeof pattern === 'string' ? pattern : new RegExp(pattern, 'gm'), text)
+    assert.notEqual(after, before)
+    const path = join(dir, name)
+    writeFileSync(path, after)
+    return path
+  }
+  const keyList = (config: string) => attestry('key', 'list', '--config', config, '--json')
+  const doctor = async (config: string) => {
+    const ended = await attestry('doctor', '--config', config, '--json')
+    const checks = ended.json()['checks'] as readonly { check: string; ok: boolean; found: string }[]
+    return { code: ended.code, faults: checks.flatMap(({ check, ok, found }) => (ok ? [] : [`${check}: ${found}`])) }
   }
 
   before(async () => {
@@ -79,7 +97,11 @@ describe('the local stack, by command line', function () {
     await run('grant', 'revoke', grantId, '--as', 'alice')
     const refused = await decrypt('dave', delegated.grantId)
     assert.equal(refused.code, 1)
-    assert.equal((refused.json()['error'] as { code: string }).code, 'GRANT_REVOKED')
+    const { error, receiptFile } = refused.json() as { error: { code: string; message: string }; receiptFile: string }
+    assert.equal(error.code, 'GRANT_REVOKED')
+    assert.ok(error.message.includes(receiptFile))
+    assert.notEqual(receiptFile, file('out.receipt.json'), 'the receipt of the result that is there stays')
+    assert.equal((await run('audit', 'verify', '--receipt', receiptFile))['ok'], true)
   })
 
   it('says which claim failed where a receipt was tampered with', async () => {
@@ -105,6 +127,65 @@ describe('the local stack, by command line', function () {
     assert.equal((await run('host', 'enrol'))['registered'], false)
     assert.equal((await run('measure'))['extended'], 0)
     assert.equal((await run('vmm', 'propose'))['proposed'], false)
+  })
+
+  it('runs no second agent on one configuration', async () => {
+    const ended = await attestry('agent', '--dir', dir, '--json')
+    assert.deepEqual(faultOf(ended), { exit: 2, code: 'JOURNAL_LOCKED' })
+  })
+
+  it('says that a module is missing, or that no token has the label', async () => {
+    const missing = edited('module.toml', /^module = .*$/, 'module = "/nowhere/libpkcs11.so"')
+    assert.deepEqual(faultOf(await keyList(missing)), { exit: 3, code: 'MODULE_MISSING' })
+    const unknown = edited('token.toml', /^token = .*$/, 'token = "somebody-elses"')
+    assert.deepEqual(faultOf(await keyList(unknown)), { exit: 3, code: 'TOKEN_NOT_FOUND' })
+  })
+
+  it('says that a PIN is wrong, and the same again', async () => {
+    const pin = join(dir, 'wrong-pin')
+    writeFileSync(pin, '0000', { mode: 0o600 })
+    const config = edited('pin.toml', /^pin_file = .*$/, `pin_file = "${pin}"`)
+    const wrong = { exit: 3, code: 'PIN_INCORRECT' }
+    assert.deepEqual([faultOf(await keyList(config)), faultOf(await keyList(config))], [wrong, wrong])
+    assert.equal(((await run('key', 'list'))['keys'] as readonly unknown[]).length, 2)
+  })
+
+  it('uses neither of two keys with one label', async () => {
+    const [softhsm, twin] = [join(dir, 'softhsm'), join(dir, 'twin')]
+    cpSync(softhsm, twin, { recursive: true })
+    const settings = join(twin, 'softhsm2.conf')
+    writeFileSync(settings, readFileSync(settings, 'utf8').replaceAll(softhsm, twin))
+    for (const path of globSync(join(twin, 'tokens', '*', '*.object'))) {
+      if (basename(path) !== 'token.object') cpSync(path, join(dirname(path), `${randomUUID()}.object`))
+    }
+    const ended = await doctor(edited('twin.toml', softhsm, twin))
+    assert.equal(ended.code, 3)
+    assert.match(ended.faults.join(), /^HSM: .*KEY_AMBIGUOUS/)
+  })
+
+  it('says that no TPM answers', async () => {
+    const ended = await doctor(edited('tpm.toml', /^tcti = .*$/, `tcti = "swtpm:path=${join(dir, 'absent.sock')}"`))
+    assert.equal(ended.code, 3)
+    assert.match(ended.faults.join(), /^TPM: .*TCTI_UNREACHABLE/)
+  })
+
+  it('believes no ledger that does not answer, or is not that of its deployment file', async () => {
+    const deployment = join(dir, 'deployment.json')
+    const { ledger } = parse(readFileSync(join(dir, 'agent.toml'), 'utf8')) as { ledger: { rpc: string } }
+    const changed = (pattern: RegExp, text: string) => {
+      const path = join(dir, 'other-deployment.json')
+      const before = readFileSync(deployment, 'utf8')
+      assert.match(before, pattern)
+      writeFileSync(path, before.replace(pattern, text))
+      return path
+    }
+    const list = async (url: string, file: string) =>
+      faultOf(await attestry('vmm', 'list', '--rpc', url, '--deployment', file, '--json'))
+    assert.deepEqual(await list('http://127.0.0.1:1', deployment), { exit: 4, code: 'UNAVAILABLE' })
+    const chain = changed(/"chainId": "\d+"/, '"chainId": "1"')
+    assert.deepEqual(await list(ledger.rpc, chain), { exit: 4, code: 'CHAIN_ID_MISMATCH' })
+    const code = changed(/"codeHash": "0x[0-9a-f]{64}"/, `"codeHash": "0x${'11'.repeat(32)}"`)
+    assert.deepEqual(await list(ledger.rpc, code), { exit: 4, code: 'CODE_MISMATCH' })
   })
 
   it('trusts a changed VMM no more, until approvers who saw its log approve it', async () => {
