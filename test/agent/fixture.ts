@@ -8,6 +8,7 @@ import { layoutOf, type StackLayout } from '../../hil/stack/layout.ts'
 import { signersOf, type Person } from '../../hil/stack/people.ts'
 import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
 import { readState, type StackPart } from '../../hil/stack/state.ts'
+import { startSwtpm } from '../../hil/stack/swtpm.ts'
 import { runAgent, type Agent } from '../../src/agent/agent.ts'
 import {
   OperationRefused,
@@ -41,14 +42,18 @@ export class TestHost {
   readonly layout: StackLayout
   readonly config: AgentConfig
   readonly signers: Readonly<Record<Person, DigestSigner>>
-  readonly ledger: Ledger
+  /** Another one after the ledger's node was started again. */
+  ledger: Ledger
+  /** Where the ledger's node listens. */
+  rpc: string
   readonly hostId: Hex
   /** What the VMM measured as when the host came up. */
   readonly vmmHash: Hex
   readonly log: LogEntry[] = []
   #agent: Agent | undefined
-  /** Where it was started again. */
+  /** Where they were started again. */
   #anvil: StackProcess | undefined
+  #swtpm: StackProcess | undefined
 
   private constructor(
     layout: StackLayout,
@@ -61,6 +66,7 @@ export class TestHost {
     this.config = config
     this.signers = signers
     this.ledger = ledger
+    this.rpc = config.ledger.rpc
     this.hostId = hostId
     this.vmmHash = vmmHash
   }
@@ -77,7 +83,7 @@ export class TestHost {
   async down(): Promise<void> {
     await this.stop()
     this.ledger.close()
-    if (this.#anvil !== undefined) await stopProcess(this.#anvil)
+    for (const started of [this.#anvil, this.#swtpm]) if (started !== undefined) await stopProcess(started)
     await stackDown(this.layout.dir)
     await rm(this.layout.dir, { recursive: true })
   }
@@ -87,13 +93,26 @@ export class TestHost {
     return this.#anvil ?? partOf(this.layout, 'anvil')
   }
 
-  /** Kills the ledger's node and starts it again, with what it had on disk. */
+  /** Kills the ledger's node and starts it again, with what it had on disk, on another port: anybody may have taken its own. */
   async restartAnvil(): Promise<void> {
     const anvil = await this.anvil()
     process.kill(anvil.pid, 'SIGKILL')
     await stopProcess(anvil)
-    const port = Number(new URL(this.config.ledger.rpc).port)
-    this.#anvil = (await startAnvil(this.layout.anvil, { port })).process
+    const { process: started, rpc } = await startAnvil(this.layout.anvil)
+    this.#anvil = started
+    this.rpc = rpc
+    this.ledger.close()
+    this.ledger = await Ledger.connect(rpc, this.ledger.deployment)
+  }
+
+  /** Takes the TPM's power away. @returns what gives it back: PCRs are at zero then, the counter is what it was */
+  async killTpm(): Promise<() => Promise<void>> {
+    const swtpm = this.#swtpm ?? (await partOf(this.layout, 'swtpm'))
+    process.kill(swtpm.pid, 'SIGKILL')
+    await stopProcess(swtpm)
+    return async () => {
+      this.#swtpm = (await startSwtpm(this.layout.swtpm)).process
+    }
   }
 
   /** Starts an agent in this process. */

@@ -29,12 +29,13 @@ interface Hold extends Held {
 /** Stands between an agent and its ledger, and stops chosen exchanges at chosen moments. */
 export class RpcProxy {
   readonly #server: Server
-  readonly #target: string
+  /** Where the node is now. */
+  target: string
   readonly #holds = new Set<Hold>()
 
   private constructor(server: Server, target: string) {
     this.#server = server
-    this.#target = target
+    this.target = target
   }
 
   static async open(target: string): Promise<RpcProxy> {
@@ -92,7 +93,7 @@ export class RpcProxy {
     try {
       if (!(await this.#goesOn(asked, 'request'))) return void response.destroy()
       const headers = { 'content-type': 'application/json' }
-      const answer = await fetch(this.#target, { method: 'POST', headers, body: new Uint8Array(body) })
+      const answer = await fetch(this.target, { method: 'POST', headers, body: new Uint8Array(body) })
       const text = await answer.text()
       if (!(await this.#goesOn(asked, 'answer'))) return void response.destroy()
       response.writeHead(answer.status, headers).end(text)
