@@ -6,9 +6,11 @@ import type { DigestSigner } from '../ledger/signer.ts'
 import type { Domain } from '../record/eip712.ts'
 import { ZERO_HASH, hashInput, operationId } from '../record/hash.ts'
 import { stringify } from '../record/json.ts'
-import { parseReceipt } from '../record/parse.ts'
+import { parseReceipt, type SignedRequest } from '../record/parse.ts'
 import type { Receipt } from '../record/receipt.ts'
 import { requestHash, type OperationRequest } from '../record/request.ts'
+
+export type { SignedRequest } from '../record/parse.ts'
 
 /** The agent could not be reached, or answered what cannot be read. */
 export class ClientError extends CodedError<'AGENT_UNREACHABLE' | 'ANSWER_INVALID'> {}
@@ -25,13 +27,6 @@ export class OperationRefused extends CodedError {
     this.status = status
     this.answer = answer
   }
-}
-
-/** A request as it goes to an agent: signed, with the salt that its input hash was made with. */
-export interface SignedRequest {
-  readonly request: OperationRequest
-  readonly signature: Hex
-  readonly salt: Hex
 }
 
 /** One of the ten steps of an operation, as the agent tells it. */

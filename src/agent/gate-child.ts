@@ -1,5 +1,6 @@
 import { createServer, type Socket } from 'node:net'
 import { peerCredentials } from '../../native/peer-credentials.ts'
+import { endWithParent } from '../../native/process.ts'
 import { messageOf } from '../core/error.ts'
 import type { FromGate } from './gate.ts'
 
@@ -12,7 +13,7 @@ import type { FromGate } from './gate.ts'
 const [path = '', mode = '600'] = process.argv.slice(2)
 
 function tell(message: FromGate, socket?: Socket): void {
-  // A parent that is gone is noticed by `disconnect`; a client that is gone has closed its own connection.
+  // A parent that is gone ends this process; a client that is gone has closed its own connection.
   process.send?.(message, socket, {}, () => undefined)
 }
 
@@ -30,6 +31,8 @@ server.on('error', (error) => {
   process.disconnect()
 })
 process.once('disconnect', () => process.exit())
+// While connections that were handed over wait to be taken, `disconnect` does not come: the kernel's signal does.
+endWithParent()
 
 // From the first moment on, nobody may connect who may not later.
 process.umask(0o777 & ~Number.parseInt(mode, 8))

@@ -56,7 +56,7 @@ async function examineHost(config: AgentConfig): Promise<readonly Check[]> {
         ok: false,
         found: code === undefined ? messageOf(error) : `${messageOf(error)} (${code})`,
         advice,
-        exitCode: exitCodeOf(error),
+        exitCode: code === undefined ? EXIT.refused : exitCodeOf(error),
       })
       return undefined
     }

@@ -1,25 +1,28 @@
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { Command, Option } from 'commander'
+import { resolve } from 'node:path'
+import { Argument, Command, Option } from 'commander'
+import { ClientError, OperationRefused, agentStatus, sendRequest, signRequest, type Step } from '../agent/client.ts'
 import type { Hex } from '../core/bytes.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { ZERO_HASH, hashResult } from '../record/hash.ts'
 import { stringify } from '../record/json.ts'
-import { parseReceipt } from '../record/parse.ts'
+import { parseReceipt, type SignedRequest } from '../record/parse.ts'
+import { REASONS } from '../record/reason.ts'
 import { receiptFaults, type Receipt } from '../record/receipt.ts'
+import { requestHash } from '../record/request.ts'
 import {
   configOf,
-  ledgerPlace,
   readInput,
   signerOf,
   stackDirectory,
+  usingLedger,
   withLedger,
   withSigner,
   type PlaceOptions,
 } from './context.ts'
-import { Ledger } from '../ledger/ledger.ts'
-import { RefusalOnRecord, UsageError } from './error.ts'
-import { ClientError, OperationRefused, agentStatus, sendRequest, signRequest, type Step } from '../agent/client.ts'
+import { RefusalOnRecord } from './error.ts'
 import { bytes32, moment } from './options.ts'
+import { OutputFile } from './output-file.ts'
 import { Output, short, table } from './output.ts'
 
 interface RunOptions extends PlaceOptions {
@@ -38,7 +41,7 @@ interface RunOptions extends PlaceOptions {
 export function operationCommand(): Command {
   const run = withSigner(withLedger(new Command('run')))
     .description('ask the agent for one operation, and keep its result and its receipt')
-    .argument('<operation>', 'encrypt or decrypt')
+    .addArgument(new Argument('<operation>', 'what to do').choices(['encrypt', 'decrypt']))
     .requiredOption('--data <dataId>', 'the data it is about', bytes32)
     .requiredOption('--in <file>', 'the input')
     .requiredOption('--out <file>', 'where the result goes')
@@ -67,12 +70,19 @@ Examples:
 
 async function runOperation(operation: string, options: RunOptions): Promise<void> {
   const output = new Output(options.json === true)
+  const result = await OutputFile.open(options.out)
+  try {
+    await askAgent(operation, options, output, result)
+  } finally {
+    await result.discard()
+  }
+}
+
+async function askAgent(operation: string, options: RunOptions, output: Output, file: OutputFile): Promise<void> {
   const input = readInput(options.in)
   const signer = await signerOf(options)
   const socket = options.socket ?? (await configOf({ dir: stackDirectory(options) })).api.socket
-  const { rpc, deployment } = await ledgerPlace(options)
-  const ledger = await Ledger.connect(rpc, deployment)
-  try {
+  await usingLedger(options, async (ledger) => {
     const hostId = options.host ?? ((await agentStatus(socket))['hostId'] as Hex)
     const signed = await signRequest(ledger.domain('auditLog'), signer, {
       operation,
@@ -84,48 +94,60 @@ async function runOperation(operation: string, options: RunOptions): Promise<voi
     })
     const answer = await output.progress(`${operation}: waiting for the agent and the ledger`, () =>
       sendRequest(socket, signed, input, options.release).catch(async (error: unknown) => {
-        throw await withReceiptKept(error, ledger, hostId, options)
+        throw await withReceiptKept(error, ledger, signed, options)
       }),
     )
-    await checkReceipt(answer.receipt, ledger, hostId)
-    const receiptPath = resolve(options.receipt ?? `${options.out}.receipt.json`)
-    await save(options.out, answer.result)
-    await save(receiptPath, `${stringify(answer.receipt, 2)}\n`)
-    answer.result.fill(0)
+    const { receipt, result, transaction, steps } = answer
+    await checkReceipt(receipt, ledger, signed, hashResult(signed.salt, result))
+    const receiptFile = await OutputFile.open(options.receipt ?? `${options.out}.receipt.json`)
+    await receiptFile.keep(`${stringify(receipt, 2)}\n`)
+    await file.keep(result)
+    result.fill(0)
+    const { seq, hostId: host } = receipt.record
     output.result(
-      {
-        ok: true,
-        out: resolve(options.out),
-        receiptFile: receiptPath,
-        receipt: answer.receipt,
-        transaction: answer.transaction,
-        steps: answer.steps,
-      },
+      { ok: true, out: file.path, receiptFile: receiptFile.path, receipt, transaction, steps },
       [
-        stepsTable(answer.steps),
+        stepsTable(steps),
         '',
-        `result   ${resolve(options.out)}`,
-        `receipt  ${receiptPath}`,
-        `record   ${answer.receipt.record.seq} of host ${short(answer.receipt.record.hostId)}` +
-          (answer.transaction === null ? '' : `, in block ${answer.transaction.blockNumber}`),
+        `result   ${file.path}`,
+        `receipt  ${receiptFile.path}`,
+        `record   ${seq} of host ${short(host)}` +
+          (transaction === null ? '' : `, in block ${transaction.blockNumber}`),
       ].join('\n'),
     )
-  } finally {
-    ledger.close()
-  }
+  })
 }
 
-/** @throws ClientError ANSWER_INVALID where the host did not promise what a receipt says */
-async function checkReceipt(receipt: Receipt, ledger: Ledger, hostId: Hex): Promise<void> {
-  const { ledgerAddress } = await ledger.host(hostId)
-  const faults = receiptFaults(ledger.domain('auditLog'), receipt, ledgerAddress)
-  if (faults.length > 0) {
-    throw new ClientError('ANSWER_INVALID', `the receipt does not hold: ${faults.join(', ')}`)
-  }
+/**
+ * Verifies that a receipt is the host's promise, and for what was asked.
+ *
+ * @param receipt untrusted
+ * @param resultHash what the result hashes to, zero for a refusal; undefined where the result was not given out
+ * @throws ClientError ANSWER_INVALID
+ */
+async function checkReceipt(
+  receipt: Receipt,
+  ledger: Ledger,
+  { request, salt }: SignedRequest,
+  resultHash: Hex | undefined,
+): Promise<void> {
+  const domain = ledger.domain('auditLog')
+  const { record } = receipt
+  const { ledgerAddress } = await ledger.host(request.hostId)
+  const faults: string[] = [...receiptFaults(domain, receipt, ledgerAddress)]
+  if (record.requestHash !== requestHash(domain, request)) faults.push('it is for another request')
+  if (receipt.salt !== salt) faults.push('it has another salt')
+  if (resultHash !== undefined && record.resultHash !== resultHash) faults.push('it is for another result')
+  if (faults.length > 0) throw new ClientError('ANSWER_INVALID', `the receipt does not hold: ${faults.join(', ')}`)
 }
 
 /** Keeps the receipt that came with a refusal: the proof that it was asked for, and of how it ended. Others stay as they are. */
-async function withReceiptKept(error: unknown, ledger: Ledger, hostId: Hex, options: RunOptions): Promise<unknown> {
+async function withReceiptKept(
+  error: unknown,
+  ledger: Ledger,
+  signed: SignedRequest,
+  options: RunOptions,
+): Promise<unknown> {
   if (!(error instanceof OperationRefused) || error.answer['receipt'] === undefined) return error
   let receipt: Receipt
   try {
@@ -133,13 +155,14 @@ async function withReceiptKept(error: unknown, ledger: Ledger, hostId: Hex, opti
   } catch (cause) {
     return new ClientError('ANSWER_INVALID', `refused (${error.code}), with a receipt that cannot be read`, { cause })
   }
-  await checkReceipt(receipt, ledger, hostId)
+  const withheld = receipt.record.status === REASONS.DONE
+  await checkReceipt(receipt, ledger, signed, withheld ? undefined : ZERO_HASH)
   const usual = resolve(options.receipt ?? `${options.out}.receipt.json`)
   // Beside a result of before lies that result's receipt.
   const taken = options.receipt === undefined && existsSync(usual)
-  const path = taken ? resolve(`${options.out}.${receipt.record.seq}.receipt.json`) : usual
-  await save(path, `${stringify(receipt, 2)}\n`)
-  return new RefusalOnRecord(error.code, error.message, path, { cause: error })
+  const file = await OutputFile.open(taken ? `${options.out}.${receipt.record.seq}.receipt.json` : usual)
+  await file.keep(`${stringify(receipt, 2)}\n`)
+  return new RefusalOnRecord(error.code, error.message, file.path, { cause: error })
 }
 
 /** The ten steps as lines: number, name, time, what happened. */
@@ -153,12 +176,4 @@ export function stepsTable(steps: readonly Step[]): string {
       (detail ?? '').replaceAll(/0x[0-9a-f]{64}/g, short),
     ]),
   )
-}
-
-async function save(path: string, content: string | Uint8Array): Promise<void> {
-  try {
-    await writeFile(resolve(path), content, { mode: 0o600 })
-  } catch (cause) {
-    throw new UsageError('FILE_UNWRITABLE', `cannot write ${join(path)}`, { cause })
-  }
 }

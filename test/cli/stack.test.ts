@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { appendFileSync, cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { parse } from 'smol-toml'
@@ -113,6 +114,44 @@ describe('the local stack, by command line', function () {
     assert.equal(ended.code, 1)
     const findings = ended.json()['findings'] as readonly { code: string; detail: string }[]
     assert.ok(findings.some(({ code, detail }) => code === 'RECORD_DIFFERS' && detail.includes('dataHash')))
+  })
+
+  it('asks nothing of the agent where the result could not be kept', async () => {
+    const { dataId } = (await run('data', 'register', '--as', 'carol')) as { dataId: string }
+    const { hostId } = await run('dev', 'up')
+    const before = (await run('host', 'show', String(hostId)))['nextSeq']
+    const order = ['op', 'run', 'encrypt', '--as', 'carol', '--data', dataId, '--in', join(dir, 'letter')]
+    const ended = await attestry(...order, '--out', join(dir, 'absent', 'x'), '--dir', dir, '--json')
+    assert.equal(ended.code, 2)
+    assert.equal((ended.json()['error'] as { code: string }).code, 'FILE_UNWRITABLE')
+    assert.equal((await run('host', 'show', String(hostId)))['nextSeq'], before)
+  })
+
+  it('takes no old answer for a new one', async () => {
+    const { hostId } = await run('dev', 'up')
+    const receipt = JSON.parse(readFileSync(join(dir, 'letter.enc.receipt.json'), 'utf8')) as {
+      record: { dataId: string }
+    }
+    const answer = Buffer.from(JSON.stringify({ receipt, transaction: null, steps: [] })).toString('base64url')
+    const result = readFileSync(join(dir, 'letter.enc'))
+    const server = createServer((request, response) => {
+      request.resume().on('end', () => {
+        if (request.method === 'GET') response.end(JSON.stringify({ hostId }))
+        else response.writeHead(200, { 'attestry-answer': answer }).end(result)
+      })
+    })
+    const socket = join(dir, 'replaying.sock')
+    await new Promise<void>((resolve) => server.listen(socket, resolve))
+    try {
+      const order = ['op', 'run', 'encrypt', '--as', 'alice', '--data', receipt.record.dataId, '--socket', socket]
+      const files = ['--in', join(dir, 'letter'), '--out', join(dir, 'replayed')]
+      const ended = await attestry(...order, ...files, '--dir', dir, '--json')
+      assert.equal((ended.json()['error'] as { code: string }).code, 'ANSWER_INVALID')
+      assert.match(ended.stdout, /another request.*another salt.*another result/)
+      assert.equal(existsSync(join(dir, 'replayed')), false)
+    } finally {
+      server.close()
+    }
   })
 
   it('lists hosts, VMMs, grants and keys', async () => {
