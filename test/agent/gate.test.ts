@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -79,6 +79,19 @@ describe('Gate', () => {
     assert.deepEqual(events, ['gate.ended'])
   })
 
+  it('ends when the agent is killed with connections on their way to it', async () => {
+    const parent = fork(fileURLToPath(new URL('gate-parent.ts', import.meta.url)), [path])
+    const [pid] = (await once(parent, 'message')) as [number]
+    const clients = Array.from({ length: 20 }, () => connect(path).on('error', () => undefined))
+    await once(clients[0] ?? assert.fail(), 'connect')
+    parent.kill('SIGKILL')
+    await once(parent, 'exit')
+    while (isAlive(pid)) await setImmediate()
+    clients.forEach((client) => client.destroy())
+    await open()
+    assert.equal(await speak(), true)
+  })
+
   it('closes while it is about to listen again', async () => {
     const opened = await open()
     assert.ok(opened.pid !== undefined)
@@ -121,3 +134,13 @@ describe('Gate', () => {
     await refuses('SOCKET_FAILED')
   })
 })
+
+/** A process that ended but that nobody has asked about is not alive. */
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.charAt(stat.lastIndexOf(')') + 2) !== 'Z'
+  } catch {
+    return false
+  }
+}
