@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Transaction } from 'ethers'
 import { ACCESS_POLICY } from '../../src/ledger/abi.ts'
+import { ZERO_HASH } from '../../src/record/hash.ts'
 import { parseReceipt } from '../../src/record/parse.ts'
 import { REASONS } from '../../src/record/reason.ts'
 import { FaultRig } from './fault-rig.ts'
+import { until } from './fixture.ts'
 import { calling, sending } from './rpc-proxy.ts'
 
 const CHECK_ACCESS = calling((ACCESS_POLICY.getFunction('checkAccess')?.selector ?? '').slice(2))
@@ -156,6 +160,23 @@ describe('an agent', () => {
         .filter(({ event }) => event === 'batch.sent')
         .map(({ fields }) => fields['nonce'] as bigint)
     }
+
+    // The last one: afterwards the VMM is another.
+    it('withholds the result where the VMM changes during the operation, and says so on record', async () => {
+      const signed = await rig.request()
+      const { vmmHash } = await rig.host.status()
+      const hold = rig.proxy.hold(CHECK_ACCESS, 'answer')
+      const refused = rig.refused(signed, 'VMM_CHANGED', 422)
+      await hold.arrived
+      await appendFile(join(rig.host.layout.vmm, 'kvm.ko'), 'patched in the middle')
+      await until(async () => (await rig.host.status()).vmmHash !== vmmHash)
+      hold.release()
+      const { answer } = await refused
+      const record = await rig.theRecord(signed)
+      assert.deepEqual(record, parseReceipt(answer['receipt']).record)
+      assert.deepEqual([record.status, record.resultHash], [REASONS.VMM_CHANGED, ZERO_HASH])
+      assert.equal(record.vmmHash, vmmHash)
+    })
   })
 })
 
