@@ -118,7 +118,7 @@ async function measuredNow(measure: () => Promise<Hex>): Promise<Hex> {
 
 function noteAccess(trace: Trace, { status, block }: Access, measured: Hex): void {
   const allowed = status === REASONS.DONE
-  const vmm = status === REASONS.VMM_NOT_AUTHORISED ? 'not authorised' : 'read before the access check, which needs it'
+  const vmm = status === REASONS.VMM_NOT_AUTHORISED ? 'not authorised' : 'read before access, which needs it'
   trace.note('measure', status !== REASONS.VMM_NOT_AUTHORISED, `${measured}, ${vmm}`)
   trace.note('access', allowed, `${reasonOf(status) ?? String(status)} at block ${block.toString()}`)
 }

@@ -175,8 +175,8 @@ class Demonstration {
     const encrypted = await this.#operate('A encrypts', alice, 'encrypt', content)
     this.#ciphertext = encrypted.result
     this.#output.line(stepsTable(encrypted.steps))
-    this.#output.line(`  request      ${encrypted.receipt.record.requestHash}`)
-    this.#output.line(`  transaction  ${encrypted.transaction?.hash ?? 'none'}`)
+    this.#output.line(`  request ${encrypted.receipt.record.requestHash}`)
+    this.#output.line(`  sent as ${encrypted.transaction?.hash ?? 'none'}`)
     this.#same(content, await this.#operate('A decrypts', alice, 'decrypt', this.#ciphertext))
 
     this.#bobsGrant = await this.#grant('A grants to B, who may delegate once', alice, {
@@ -395,7 +395,7 @@ class Demonstration {
     if (found !== expected) this.#output.line(`         expected ${expected}`)
     for (const detail of details) {
       const text = detail.replaceAll(/0x[0-9a-f]{64}/g, short)
-      this.#output.line(this.#output.style('dim', `         ${text}`))
+      for (const line of wrap(text, 70)) this.#output.line(this.#output.style('dim', `         ${line}`))
     }
   }
 
@@ -403,6 +403,17 @@ class Demonstration {
     this.#output.line()
     this.#output.line(this.#output.style('bold', title))
   }
+}
+
+/** Breaks a text between words into lines of at most `width` characters. */
+function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`
+  }
+  return lines
 }
 
 function now(): bigint {
