@@ -14,13 +14,14 @@ const chosen = process.argv.slice(2)
 // Most of the time goes by in waiting for blocks and devices: more files at once than there are cores.
 const JOBS = 3
 
-const forge = chosen.length > 0 ? undefined : runForge()
+// Apart from the others: its compiler takes a core for itself, and they wait for devices that have deadlines.
+const forge = chosen.length > 0 ? undefined : await runForge()
+if (forge !== undefined) process.stdout.write(forge.output)
 const typescript = await runMocha(chosen.length > 0 ? chosen : globSync('test/**/*.test.ts').sort())
 const total = { passed: typescript.passes, failed: typescript.failures, skipped: typescript.pending }
 
 if (forge !== undefined) {
-  const { status, output } = await forge
-  process.stdout.write(output)
+  const { status, output } = forge
   const line = /^forge: (\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output)
   total.passed += Number(line?.[1] ?? 0)
   total.failed += status === 0 && line !== null ? Number(line[2]) : Math.max(1, Number(line?.[2] ?? 0))
@@ -39,7 +40,6 @@ async function runMocha(files) {
   })
 }
 
-/** Forge's tests, beside the others. */
 function runForge() {
   const child = spawn(process.execPath, ['scripts/forge-test.mjs'], { stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -30,7 +31,7 @@ export async function startAnvil(
   dir: string,
   options: AnvilOptions = {},
 ): Promise<{ readonly process: StackProcess; readonly rpc: string }> {
-  const port = await freePort(options.port ?? 0)
+  const port = options.port === undefined ? await anyPort() : await freePort(options.port)
   const rpc = `http://127.0.0.1:${port}`
   try {
     const process = await startProcess('anvil', dir, binary(), [
@@ -64,18 +65,32 @@ function binary(): string {
   }
 }
 
+/**
+ * Ports for ledgers lie below those that the kernel gives to outgoing connections (ip_local_port_range): one of these could
+ * hold the port of a node that is down, so that it could not come back.
+ */
+const FIRST_PORT = 20_000
+const LAST_PORT = 32_767
+const ATTEMPTS = 50
+
+/** A port that nobody listens on now. @throws StackError LEDGER_FAILED */
+async function anyPort(): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await freePort(randomInt(FIRST_PORT, LAST_PORT + 1))
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
 /** Fails where another process listens on the port: its answers would be taken for those of the anvil that is started. */
-async function freePort(wanted: number): Promise<number> {
+async function freePort(port: number): Promise<number> {
   const server = createServer()
   try {
     return await new Promise((resolve, reject) => {
-      server.once('error', (cause) =>
-        reject(new StackError('LEDGER_FAILED', `port ${wanted} cannot be used`, { cause })),
-      )
-      server.listen({ port: wanted, host: '127.0.0.1' }, () => {
-        const address = server.address()
-        if (typeof address === 'object' && address !== null) resolve(address.port)
-      })
+      server.once('error', (cause) => reject(new StackError('LEDGER_FAILED', `port ${port} cannot be used`, { cause })))
+      server.listen({ port, host: '127.0.0.1' }, () => resolve(port))
     })
   } finally {
     await new Promise((resolve) => server.close(resolve))

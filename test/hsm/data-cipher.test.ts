@@ -64,4 +64,23 @@ describe('data-cipher on SoftHSM, with the key of the worked example', () => {
       .setAuthTag(tag)
     assert.deepEqual(Buffer.concat([cipher.update(body), cipher.final()]), plaintext)
   })
+
+  it('takes a new IV from the token each time', () => {
+    const given: Buffer[] = []
+    token.call('C_GenerateRandom', (pkcs11) => {
+      const generate = pkcs11.C_GenerateRandom.bind(pkcs11)
+      pkcs11.C_GenerateRandom = (session, buffer) => {
+        given.push(Buffer.from(generate(session, buffer)))
+        return buffer
+      }
+    })
+    const ivs = [0, 1].map(() => {
+      const result = Buffer.alloc(sealed.length)
+      encrypt(token, key, dataId, plaintext, result)
+      return result.subarray(8, 20)
+    })
+    assert.deepEqual(ivs, given)
+    assert.notDeepEqual(ivs[0], ivs[1])
+    for (const iv of ivs) assert.notDeepEqual(iv, Buffer.alloc(12))
+  })
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readPinFile } from '../../src/hsm/pin-file.ts'
@@ -37,6 +37,14 @@ describe('readPinFile', () => {
       await assert.rejects(readPinFile(path), { name: 'Pkcs11Error', code: 'PIN_FILE_UNSAFE' })
     })
   }
+
+  it('refuses a file of another user, who is not root', async function () {
+    // Only root gives files away.
+    if (process.getuid?.() !== 0) return this.skip()
+    await writeFile(path, '12ab')
+    await chown(path, 65534, 65534)
+    await assert.rejects(readPinFile(path), { name: 'Pkcs11Error', code: 'PIN_FILE_UNSAFE' })
+  })
 
   it('refuses what is no file', async () => {
     await assert.rejects(readPinFile(dir), { code: 'PIN_FILE_UNSAFE' })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -80,6 +81,25 @@ describe('Hsm on SoftHSM', () => {
       for (const name of ['cmdline', 'environ']) {
         assert.ok(!(await readFile(`/proc/${hsm.pid ?? 0}/${name}`, 'utf8')).includes(PIN), name)
       }
+    })
+
+    it('lets no other process of its user read its memory', () => {
+      const module = new URL('../../src/hsm/hsm.ts', import.meta.url).href
+      const config = { ...softHsm, ledgerKey: LEDGER_KEY, dataKey: DATA_KEY }
+      // Its own memory first: what is refused is refused because of the process, not everywhere.
+      const script = `import { closeSync, openSync } from 'node:fs'
+        import { Hsm } from ${JSON.stringify(module)}
+        const hsm = new Hsm(${JSON.stringify(config)})
+        await hsm.listKeys()
+        for (const pid of ['self', hsm.pid]) {
+          try { closeSync(openSync('/proc/' + pid + '/mem', 'r')); console.log('open') } catch (error) { console.log(error.code) }
+        }
+        await hsm.close()`
+      const node = [process.execPath, '--input-type=module-typescript', '-e', script]
+      // With this capability, which root has, any process can be read.
+      const without = process.getuid?.() === 0 ? ['--bounding-set=-sys_ptrace', '--inh-caps=-sys_ptrace'] : []
+      const { stdout, stderr } = spawnSync('setpriv', [...without, ...node], { encoding: 'utf8' })
+      assert.equal(stdout, 'open\nEACCES\n', stderr)
     })
 
     it('refuses a PIN file that others may read', async () => {

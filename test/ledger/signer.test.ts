@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromHex } from '../../src/core/bytes.ts'
@@ -30,6 +30,14 @@ describe('keyFileSigner', () => {
       await chmod(path, mode)
       await assert.rejects(keyFileSigner(path), { code: 'KEY_FILE_UNSAFE', message: /chmod 600/ })
     }
+  })
+
+  it('refuses a file of another user', async function () {
+    // Only root gives files away.
+    if (process.getuid?.() !== 0) return this.skip()
+    const path = await keyFile(dir, 'given-away')
+    await chown(path, 65534, 65534)
+    await assert.rejects(keyFileSigner(path), { code: 'KEY_FILE_UNSAFE', message: /found one of user 65534$/ })
   })
 
   it('refuses what holds no key, and never repeats it', async () => {
