@@ -32,12 +32,24 @@ console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} 
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1)
 
 async function runMocha(files) {
-  const mocha = new Mocha({ timeout: 120_000, forbidOnly: true, reporter: 'spec', parallel: true, jobs: JOBS })
+  const mocha = new Mocha({
+    timeout: 120_000,
+    forbidOnly: true,
+    reporter: 'spec',
+    parallel: true,
+    jobs: JOBS,
+    retries: 1,
+  })
   for (const file of files) mocha.addFile(file)
   mocha.lazyLoadFiles(true)
-  return new Promise((resolve) => {
+  // The tests share real processes, ports and two cores. One that failed once is run once more, and named below.
+  const retried = []
+  const stats = await new Promise((resolve) => {
     const runner = mocha.run(() => resolve(runner.stats))
+    runner.on('retry', (test, error) => retried.push(`${test.fullTitle()}: ${error.message}`))
   })
+  for (const line of retried) console.log(`run twice: ${line}`)
+  return stats
 }
 
 function runForge() {
