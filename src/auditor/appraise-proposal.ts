@@ -2,13 +2,12 @@ import type { Hex } from '../core/bytes.ts'
 import { appraise, type AttestationResult, type Claim } from '../evidence/appraise.ts'
 import { INTERFACES } from '../ledger/abi.ts'
 import { decodeValues } from '../ledger/abi-value.ts'
-import type { QuoteOnLedger } from '../ledger/event.ts'
 import { sha256 } from '../record/hash.ts'
 import { decodeEventLog, type LoggedEvent } from '../tcg/event-log.ts'
 import { openContext, type AuditContext } from './audit-context.ts'
 import { AuditError } from './error.ts'
 import type { LedgerReader } from './ledger-reader.ts'
-import { verifyLedgerQuote } from './verify-quote.ts'
+import { verifyProposalQuote } from './verify-quote.ts'
 
 /** A proposal on the ledger, held against the log that is said to explain it. */
 export interface AppraisedProposal extends AttestationResult {
@@ -63,15 +62,6 @@ async function verifiedProposal(context: AuditContext, vmmHash: Hex) {
     throw new AuditError('PROPOSAL_UNKNOWN', `the node does not give the proposal of ${vmmHash} whole`)
   }
   const args = decodeValues(propose.inputs, `0x${transaction.input.slice(10)}`)
-  const { anchorBlock, quote } = args as { readonly anchorBlock: bigint; readonly quote: QuoteOnLedger }
-  const verified = await verifyLedgerQuote(context, {
-    quote,
-    akPublic: host.args.akPublic,
-    purpose: 'vmm',
-    contract: 'vmmRegistry',
-    hostId,
-    payloadHash: manifestHash,
-    anchorBlock,
-  })
+  const verified = await verifyProposalQuote(context, host.args.akPublic, event.args, args)
   return { quote: verified, manifestHash }
 }

@@ -1,7 +1,7 @@
 import { fromHex, type Hex } from '../core/bytes.ts'
 import { verifyQuote, type VerifiedQuote } from '../evidence/quote.ts'
 import type { ContractName } from '../ledger/deployment.ts'
-import type { QuoteOnLedger } from '../ledger/event.ts'
+import type { QuoteOnLedger, VmmProposed } from '../ledger/event.ts'
 import { qualifyingData, type QuotePurpose } from '../record/binding.ts'
 import type { AuditContext } from './audit-context.ts'
 
@@ -37,6 +37,31 @@ export async function verifyLedgerQuote(context: AuditContext, claim: LedgerQuot
   const { attest, r, s } = claim.quote
   const signed = { attest: fromHex(attest), r: fromHex(r, 32), s: fromHex(s, 32) }
   return verifyQuote(signed, fromHex(claim.akPublic), binding)
+}
+
+/**
+ * Verifies the quote with which a host proposed its VMM.
+ *
+ * @param akPublic the host's AK, TPMT_PUBLIC, as it was registered
+ * @param call the arguments of `propose`; untrusted
+ * @throws EvidenceError; LedgerError where the node does not give the anchor block
+ */
+export function verifyProposalQuote(
+  context: AuditContext,
+  akPublic: Hex,
+  { hostId, manifestHash }: VmmProposed['args'],
+  call: Readonly<Record<string, unknown>>,
+): Promise<VerifiedQuote> {
+  const { anchorBlock, quote } = call as { readonly anchorBlock: bigint; readonly quote: QuoteOnLedger }
+  return verifyLedgerQuote(context, {
+    quote,
+    akPublic,
+    purpose: 'vmm',
+    contract: 'vmmRegistry',
+    hostId,
+    payloadHash: manifestHash,
+    anchorBlock,
+  })
 }
 
 /** How far an anchor block may lie behind the block of the transaction: what the EVM's BLOCKHASH reaches. */

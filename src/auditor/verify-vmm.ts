@@ -1,11 +1,11 @@
 import { fromHex } from '../core/bytes.ts'
 import { vmmHashOfQuoteInfo } from '../evidence/vmm-hash.ts'
-import type { HostRegistered, QuoteOnLedger, VmmApproved, VmmProposed, VmmRevoked } from '../ledger/event.ts'
+import type { HostRegistered, VmmApproved, VmmProposed, VmmRevoked } from '../ledger/event.ts'
 import { VMM_STATUSES } from '../ledger/state.ts'
 import { ask, type AuditContext } from './audit-context.ts'
 import { directCallOf, verifyActor, type Authorship } from './calldata.ts'
 import type { FindingLog, Subject } from './finding-log.ts'
-import { isFresh, verifyLedgerQuote } from './verify-quote.ts'
+import { isFresh, verifyProposalQuote } from './verify-quote.ts'
 
 /**
  * Verifies that a host really booted the VMM that was proposed.
@@ -25,21 +25,13 @@ export async function verifyProposal(
   if (call === undefined) return
   findings.same('CALLDATA_DIFFERS', subject, 'hostId', hostId, call.args['hostId'])
   findings.same('CALLDATA_DIFFERS', subject, 'manifestHash', manifestHash, call.args['manifestHash'])
-  const { anchorBlock, quote } = call.args as { readonly anchorBlock: bigint; readonly quote: QuoteOnLedger }
+  const { anchorBlock } = call.args as { readonly anchorBlock: bigint }
   if (!isFresh(anchorBlock, event.blockNumber)) {
     findings.add('ANCHOR_STALE', subject, `anchor ${anchorBlock.toString()}, block ${event.blockNumber.toString()}`)
   }
   await findings.attempt('VMM_QUOTE_INVALID', subject, 'quote of the proposal', async () => {
     if (host === undefined) throw new RangeError(`host ${hostId} is not registered`)
-    const verified = await verifyLedgerQuote(context, {
-      quote,
-      akPublic: host.args.akPublic,
-      purpose: 'vmm',
-      contract: 'vmmRegistry',
-      hostId,
-      payloadHash: manifestHash,
-      anchorBlock,
-    })
+    const verified = await verifyProposalQuote(context, host.args.akPublic, event.args, call.args)
     findings.same('VMM_HASH_DIFFERS', subject, 'vmmHash that the quote shows', verified.vmmHash, vmmHash)
   })
 }
