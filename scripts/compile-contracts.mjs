@@ -1,4 +1,5 @@
-// Compiles the contracts with solcjs into build/contracts/NAME.json: { contractName, abi, bytecode, deployedBytecode }.
+// Compiles the contracts with solcjs into build/contracts/NAME.json: { contractName, abi, bytecode, deployedBytecode }; and the
+// contracts through which tests call libraries, contracts/test/harness, into build/contracts/harness/NAME.json.
 //
 //   node scripts/compile-contracts.mjs
 //
@@ -11,24 +12,34 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const sourceRoot = 'contracts/src'
+const harnessRoot = 'contracts/test/harness'
 const output = join(root, 'build/contracts')
-const contracts = ['HostRegistry', 'VmmRegistry', 'AccessPolicy', 'AuditLog']
+const contracts = [
+  ...['HostRegistry', 'VmmRegistry', 'AccessPolicy', 'AuditLog'].map((name) => ({
+    name,
+    path: sourceRoot,
+    artifact: name,
+  })),
+  ...['QuoteHarness'].map((name) => ({ name, path: harnessRoot, artifact: `harness/${name}` })),
+]
 
 // paris is the newest level that every supported chain runs; foundry.toml repeats these for the tests.
 const settings = {
   evmVersion: 'paris',
   viaIR: true,
-  optimizer: { enabled: true, runs: 1_000_000 },
+  optimizer: { enabled: true, runs: 10_000 },
   metadata: { bytecodeHash: 'none' },
   outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
 }
 const maxDeployedBytes = 24_576 // EIP-170
 
 const sources = Object.fromEntries(
-  readdirSync(join(root, sourceRoot), { recursive: true })
-    .filter((name) => name.endsWith('.sol'))
-    .sort()
-    .map((name) => [`${sourceRoot}/${name}`, { content: readFileSync(join(root, sourceRoot, name), 'utf8') }]),
+  [sourceRoot, harnessRoot].flatMap((path) =>
+    readdirSync(join(root, path), { recursive: true })
+      .filter((name) => name.endsWith('.sol'))
+      .sort()
+      .map((name) => [`${path}/${name}`, { content: readFileSync(join(root, path, name), 'utf8') }]),
+  ),
 )
 const versions = ['solc', '@openzeppelin/contracts'].map(
   (name) => JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version,
@@ -39,7 +50,7 @@ const fingerprint = createHash('sha256')
 const fingerprintFile = join(output, 'fingerprint')
 
 const isCurrent =
-  contracts.every((name) => existsSync(join(output, `${name}.json`))) &&
+  contracts.every(({ artifact }) => existsSync(join(output, `${artifact}.json`))) &&
   existsSync(fingerprintFile) &&
   readFileSync(fingerprintFile, 'utf8') === fingerprint
 if (!isCurrent) compile()
@@ -51,27 +62,27 @@ function compile() {
   const result = JSON.parse(solc.compile(JSON.stringify(input), { import: readImport }))
 
   const faults = (result.errors ?? []).filter(
-    ({ severity, sourceLocation }) => severity === 'error' || (sourceLocation?.file.startsWith(sourceRoot) ?? true),
+    ({ severity, sourceLocation }) => severity === 'error' || (sourceLocation?.file.startsWith('contracts/') ?? true),
   )
   for (const { formattedMessage } of faults) console.error(formattedMessage)
   if (faults.length > 0) fail(`${faults.length} errors and warnings`)
 
-  mkdirSync(output, { recursive: true })
-  for (const contractName of contracts) {
-    const { abi, evm } = result.contracts[`${sourceRoot}/${contractName}.sol`][contractName]
+  mkdirSync(join(output, 'harness'), { recursive: true })
+  for (const { name: contractName, path, artifact } of contracts) {
+    const { abi, evm } = result.contracts[`${path}/${contractName}.sol`][contractName]
     const deployedBytes = evm.deployedBytecode.object.length / 2
     if (deployedBytes > maxDeployedBytes)
       fail(`${contractName} has ${deployedBytes} bytes, at most ${maxDeployedBytes} can be deployed`)
-    const artifact = {
+    const compiled = {
       contractName,
       abi,
       bytecode: `0x${evm.bytecode.object}`,
       deployedBytecode: `0x${evm.deployedBytecode.object}`,
     }
-    write(join(output, `${contractName}.json`), `${JSON.stringify(artifact, null, 2)}\n`)
+    write(join(output, `${artifact}.json`), `${JSON.stringify(compiled, null, 2)}\n`)
   }
   write(fingerprintFile, fingerprint)
-  console.log(`contracts: compiled ${contracts.join(', ')} with solc ${solc.version()}`)
+  console.log(`contracts: compiled ${contracts.map(({ name }) => name).join(', ')} with solc ${solc.version()}`)
 }
 
 function readImport(path) {

@@ -1,28 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {History} from "./History.sol";
 import {Reason} from "./Reason.sol";
 import {SignerCheck} from "./SignerCheck.sol";
 import {IAccessPolicy} from "./interfaces/IAccessPolicy.sol";
 import {IHostRegistry} from "./interfaces/IHostRegistry.sol";
 import {IVmmRegistry} from "./interfaces/IVmmRegistry.sol";
-import {AccessRequest, Assurance, Grant, HostStatus} from "./interfaces/Types.sol";
+import {AccessRequest, Assurance, Grant, HostStatus, VmmStatus} from "./interfaces/Types.sol";
 
 /// @title The permissions. See IAccessPolicy.
+/// @dev A chain of delegation only narrows, and what a grant says never changes. So where an access is checked the leaf's limits
+/// stand for those of all its ancestors, and of an ancestor only what happened to it is looked at: two slots.
 contract AccessPolicy is IAccessPolicy, EIP712 {
+    using History for Checkpoints.Trace208;
+
+    /// @param since The block from which `owner` is.
     struct Data {
         address owner;
-        uint64 registeredAt;
+        uint64 since;
+        address candidate;
     }
 
     /// @param grantedAt Block in which it was entered; 0 means that there is no such grant.
+    /// @param level How many grants stand above it.
     struct Entry {
-        Grant grant;
-        address grantor;
-        uint64 grantedAt;
-        uint64 revokedAt;
+        // What happens to it, and what of it an ancestor is asked for: one slot.
+        uint48 grantedAt;
+        uint48 revokedAt;
         uint64 uses;
+        uint64 maxUses;
+        uint8 minAssurance;
+        uint8 delegationDepth;
+        uint8 level;
+        bytes32 parent;
+        address grantee;
+        uint64 notBefore;
+        address grantor;
+        uint64 notAfter;
+        bytes32 dataId;
+        bytes32 operationId;
+        bytes32 vmmHash;
+        bytes32 hostId;
+        bytes32 salt;
     }
 
     bytes32 private constant GRANT_TYPEHASH = keccak256(
@@ -38,7 +61,9 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
     address private immutable AUDIT_LOG;
 
     mapping(bytes32 dataId => Data) private _data;
+    mapping(bytes32 dataId => Checkpoints.Trace208 owners) private _pastOwners;
     mapping(bytes32 grantId => Entry) private _grants;
+    mapping(address grantor => mapping(bytes32 grantId => bool)) private _cancelled;
 
     constructor(IHostRegistry hosts, IVmmRegistry vmms, address auditLog) EIP712("Attestry", "1") {
         HOSTS = hosts;
@@ -54,9 +79,32 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
     function registerData(bytes32 salt) external returns (bytes32 dataId) {
         dataId = keccak256(abi.encode(msg.sender, salt));
         require(_data[dataId].owner == address(0), DataExists(dataId));
-        _data[dataId] = Data(msg.sender, uint64(block.number));
+        _data[dataId] = Data({owner: msg.sender, since: uint64(block.number), candidate: address(0)});
         emit DataRegistered(dataId, msg.sender);
     }
+
+    /// @inheritdoc IAccessPolicy
+    function offerOwnership(bytes32 dataId, address candidate) external {
+        Data storage data = _data[dataId];
+        require(data.owner != address(0), DataUnknown(dataId));
+        require(msg.sender == data.owner, NotOwner(msg.sender));
+        data.candidate = candidate;
+        emit OwnershipOffered(dataId, msg.sender, candidate);
+    }
+
+    /// @inheritdoc IAccessPolicy
+    function acceptOwnership(bytes32 dataId) external {
+        Data memory before = _data[dataId];
+        require(before.owner != address(0), DataUnknown(dataId));
+        require(msg.sender == before.candidate, NotCandidate(msg.sender));
+        _pastOwners[dataId].archive(uint160(before.owner), before.since);
+        _data[dataId] = Data({owner: msg.sender, since: uint64(block.number), candidate: address(0)});
+        emit OwnershipAccepted(dataId, before.owner, msg.sender);
+    }
+
+    // -------------------------------------------------------------------------
+    // Grants
+    // -------------------------------------------------------------------------
 
     /// @inheritdoc IAccessPolicy
     function grant(Grant calldata g) external returns (bytes32 id) {
@@ -76,11 +124,19 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
     }
 
     /// @inheritdoc IAccessPolicy
+    function cancel(bytes32 id) external {
+        require(_grants[id].grantedAt == 0, GrantExists(id));
+        require(!_cancelled[msg.sender][id], GrantIsCancelled(id));
+        _cancelled[msg.sender][id] = true;
+        emit GrantCancelled(id, msg.sender);
+    }
+
+    /// @inheritdoc IAccessPolicy
     function revoke(bytes32 id) external {
         Entry storage entry = _known(id);
-        require(msg.sender == entry.grantor || msg.sender == _data[entry.grant.dataId].owner, NotGrantor(msg.sender));
+        require(msg.sender == entry.grantor || msg.sender == _data[entry.dataId].owner, NotGrantor(msg.sender));
         require(entry.revokedAt == 0, GrantIsRevoked(id));
-        entry.revokedAt = uint64(block.number);
+        entry.revokedAt = uint48(block.number);
         emit GrantRevoked(id, msg.sender);
     }
 
@@ -89,34 +145,45 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
     // -------------------------------------------------------------------------
 
     /// @inheritdoc IAccessPolicy
-    function consume(bytes32 id) external returns (bool within) {
+    function consume(bytes32 id, uint64 wanted) external returns (uint64 within) {
         require(msg.sender == AUDIT_LOG, NotAuditLog(msg.sender));
-        _known(id);
-        for (bytes32 link = id; link != 0; link = _grants[link].grant.parent) {
-            if (_grants[link].uses >= _grants[link].grant.maxUses) return false;
+        within = uint64(Math.min(wanted, _usesLeft(id, _known(id))));
+        if (within == 0) return 0;
+        bytes32 link = id;
+        while (true) {
+            Entry storage entry = _grants[link];
+            uint64 uses = entry.uses + within;
+            entry.uses = uses;
+            emit GrantUsed(link, uses);
+            if (entry.level == 0) return within;
+            link = entry.parent;
         }
-        for (bytes32 link = id; link != 0; link = _grants[link].grant.parent) {
-            emit GrantUsed(link, ++_grants[link].uses);
-        }
-        return true;
     }
 
     /// @inheritdoc IAccessPolicy
     function checkAccess(AccessRequest calldata request) external view returns (uint16 reason) {
-        HostStatus status = HOSTS.statusAt(request.hostId, request.asOf);
+        (HostStatus status, Assurance assurance) = HOSTS.standingAt(request.hostId, request.asOf);
         if (status == HostStatus.None) return Reason.HOST_UNKNOWN;
         if (status != HostStatus.Active) return Reason.HOST_NOT_ACTIVE;
-        if (!VMMS.wasAuthorised(request.vmmHash, request.asOf)) return Reason.VMM_NOT_AUTHORISED;
+        (VmmStatus vmm, uint64 validUntil) = VMMS.standingAt(request.vmmHash, request.asOf);
+        if (vmm != VmmStatus.Authorised || request.timestamp > validUntil) return Reason.VMM_NOT_AUTHORISED;
 
-        Data memory data = _data[request.dataId];
-        if (data.owner == address(0) || data.registeredAt > request.asOf) return Reason.DATA_UNKNOWN;
-        if (request.grantId == 0) return request.requester == data.owner ? Reason.DONE : Reason.GRANT_MISSING;
+        uint64 notBefore;
+        uint64 notAfter;
+        uint64 usesLeft;
+        (reason, notBefore, notAfter, usesLeft) = _window(request, assurance);
+        if (reason != Reason.DONE && reason < Reason.GRANT_NOT_YET_VALID) return reason;
+        if (request.timestamp < notBefore) return Reason.GRANT_NOT_YET_VALID;
+        if (request.timestamp > notAfter) return Reason.GRANT_EXPIRED;
+        if (usesLeft == 0) return Reason.GRANT_EXHAUSTED;
+    }
 
-        Entry storage entry = _grants[request.grantId];
-        if (entry.grantedAt == 0 || entry.grantedAt > request.asOf) return Reason.GRANT_UNKNOWN;
-        if (entry.grant.dataId != request.dataId) return Reason.GRANT_OTHER_DATA;
-        if (entry.grant.grantee != request.requester) return Reason.GRANT_OTHER_GRANTEE;
-        return _checkChain(request, HOSTS.host(request.hostId).assurance);
+    /// @inheritdoc IAccessPolicy
+    function grantWindow(
+        AccessRequest calldata request,
+        Assurance assurance
+    ) external view returns (uint16 reason, uint64 notBefore, uint64 notAfter) {
+        (reason, notBefore, notAfter, ) = _window(request, assurance);
     }
 
     // -------------------------------------------------------------------------
@@ -134,21 +201,46 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
     }
 
     /// @inheritdoc IAccessPolicy
+    function candidateOf(bytes32 dataId) external view returns (address) {
+        return _data[dataId].candidate;
+    }
+
+    /// @inheritdoc IAccessPolicy
+    function isCancelled(bytes32 id, address grantor) external view returns (bool) {
+        return _cancelled[grantor][id];
+    }
+
+    /// @inheritdoc IAccessPolicy
     function grantOf(
         bytes32 id
     ) external view returns (Grant memory g, address grantor, uint64 grantedAt, uint64 revokedAt, uint64 uses) {
         Entry storage entry = _grants[id];
-        return (entry.grant, entry.grantor, entry.grantedAt, entry.revokedAt, entry.uses);
+        g = Grant({
+            dataId: entry.dataId,
+            grantee: entry.grantee,
+            operationId: entry.operationId,
+            notBefore: entry.notBefore,
+            notAfter: entry.notAfter,
+            maxUses: entry.maxUses,
+            vmmHash: entry.vmmHash,
+            hostId: entry.hostId,
+            minAssurance: entry.minAssurance,
+            delegationDepth: entry.delegationDepth,
+            parent: entry.parent,
+            salt: entry.salt
+        });
+        return (g, entry.grantor, entry.grantedAt, entry.revokedAt, entry.uses);
     }
 
     // -------------------------------------------------------------------------
-    // Internals
+    // Entering grants
     // -------------------------------------------------------------------------
 
     function _enter(bytes32 id, Grant calldata g, address grantor) private {
         address owner = _data[g.dataId].owner;
         require(owner != address(0), DataUnknown(g.dataId));
         require(_grants[id].grantedAt == 0, GrantExists(id));
+        require(!_cancelled[grantor][id], GrantIsCancelled(id));
         require(
             g.grantee != address(0) &&
                 g.maxUses > 0 &&
@@ -157,21 +249,38 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
             GrantEmpty()
         );
         require(g.delegationDepth <= MAX_DELEGATION_DEPTH, DelegationTooDeep(g.delegationDepth));
+        uint8 level = 0;
         if (g.parent == 0) require(grantor == owner, NotGrantor(grantor));
-        else _requireNarrower(g, grantor);
+        else level = _requireNarrower(g, grantor) + 1;
 
-        Entry storage entry = _grants[id];
-        entry.grant = g;
-        entry.grantor = grantor;
-        entry.grantedAt = uint64(block.number);
+        _grants[id] = Entry({
+            grantedAt: uint48(block.number),
+            revokedAt: 0,
+            uses: 0,
+            maxUses: g.maxUses,
+            minAssurance: g.minAssurance,
+            delegationDepth: g.delegationDepth,
+            level: level,
+            parent: g.parent,
+            grantee: g.grantee,
+            notBefore: g.notBefore,
+            grantor: grantor,
+            notAfter: g.notAfter,
+            dataId: g.dataId,
+            operationId: g.operationId,
+            vmmHash: g.vmmHash,
+            hostId: g.hostId,
+            salt: g.salt
+        });
         emit Granted(id, g.dataId, grantor, g);
     }
 
-    /// @dev A chain only narrows, so the parent's limits stand for all of its ancestors'; revocations are looked for in each.
-    function _requireNarrower(Grant calldata g, address grantor) private view {
-        Grant storage p = _known(g.parent).grant;
+    /// @dev The parent's limits stand for all of its ancestors'; revocations are looked for in each.
+    /// @return The parent's level.
+    function _requireNarrower(Grant calldata g, address grantor) private view returns (uint8) {
+        Entry storage p = _known(g.parent);
         require(grantor == p.grantee, NotGrantor(grantor));
-        for (bytes32 link = g.parent; link != 0; link = _grants[link].grant.parent) {
+        for (bytes32 link = g.parent; link != 0; link = _grants[link].parent) {
             require(_grants[link].revokedAt == 0, GrantIsRevoked(link));
         }
         require(p.notAfter >= block.timestamp, GrantIsExpired(g.parent));
@@ -187,40 +296,74 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
                 _within(g.hostId, p.hostId),
             DelegationWidens(g.parent)
         );
+        return p.level;
+    }
+
+    // -------------------------------------------------------------------------
+    // Checking access
+    // -------------------------------------------------------------------------
+
+    /// @dev The lowest of the reasons that neither host's and VMM's standing nor time nor uses give, and these limits.
+    function _window(
+        AccessRequest calldata request,
+        Assurance assurance
+    ) private view returns (uint16 reason, uint64 notBefore, uint64 notAfter, uint64 usesLeft) {
+        if (request.grantId == 0) {
+            address owner = _ownerAt(request.dataId, request.asOf);
+            if (owner == address(0)) reason = Reason.DATA_UNKNOWN;
+            else if (owner != request.requester) reason = Reason.GRANT_MISSING;
+            return (reason, 0, type(uint64).max, type(uint64).max);
+        }
+        Entry storage entry = _grants[request.grantId];
+        uint48 grantedAt = entry.grantedAt;
+        bool isKnown = grantedAt != 0 && grantedAt <= request.asOf;
+        // A grant is only ever entered for data that is registered, so the data is looked up where the grant says nothing of it.
+        if (!isKnown || entry.dataId != request.dataId) {
+            if (_ownerAt(request.dataId, request.asOf) == address(0)) reason = Reason.DATA_UNKNOWN;
+            else reason = isKnown ? Reason.GRANT_OTHER_DATA : Reason.GRANT_UNKNOWN;
+            return (reason, 0, 0, 0);
+        }
+        if (entry.grantee != request.requester) return (Reason.GRANT_OTHER_GRANTEE, 0, 0, 0);
+        if (_isRevoked(request.grantId, request.asOf)) return (Reason.GRANT_REVOKED, 0, 0, 0);
+        (notBefore, notAfter) = (entry.notBefore, entry.notAfter);
+        usesLeft = _usesLeft(request.grantId, entry);
+        if (!_within(request.operationId, entry.operationId)) reason = Reason.GRANT_OTHER_OPERATION;
+        else if (!_within(request.hostId, entry.hostId)) reason = Reason.GRANT_OTHER_HOST;
+        else if (!_within(request.vmmHash, entry.vmmHash)) reason = Reason.GRANT_OTHER_VMM;
+        else if (uint8(assurance) < entry.minAssurance) reason = Reason.GRANT_ASSURANCE;
+    }
+
+    /// @dev Whether the grant or any that it was delegated from was revoked by the end of block `asOf`.
+    function _isRevoked(bytes32 id, uint64 asOf) private view returns (bool isRevoked) {
+        while (true) {
+            Entry storage entry = _grants[id];
+            (uint48 revokedAt, uint8 level) = (entry.revokedAt, entry.level);
+            isRevoked = revokedAt != 0 && revokedAt <= asOf;
+            if (isRevoked || level == 0) return isRevoked;
+            id = entry.parent;
+        }
+    }
+
+    /// @dev The fewest uses left in the grant or in any that it was delegated from.
+    function _usesLeft(bytes32 id, Entry storage entry) private view returns (uint64 left) {
+        left = type(uint64).max;
+        while (true) {
+            left = uint64(Math.min(left, entry.maxUses - entry.uses));
+            if (entry.level == 0) return left;
+            id = entry.parent;
+            entry = _grants[id];
+        }
     }
 
     function _within(bytes32 child, bytes32 parent) private pure returns (bool) {
         return parent == 0 || child == parent;
     }
 
-    /// @dev The lowest reason found in the grant or in any that it was delegated from.
-    function _checkChain(AccessRequest calldata request, Assurance assurance) private view returns (uint16 reason) {
-        reason = type(uint16).max;
-        bytes32 link = request.grantId;
-        while (link != 0) {
-            Entry storage entry = _grants[link];
-            uint16 found = _checkGrant(entry, request, assurance);
-            if (found != Reason.DONE && found < reason) reason = found;
-            link = entry.grant.parent;
-        }
-        if (reason == type(uint16).max) reason = Reason.DONE;
-    }
-
-    function _checkGrant(
-        Entry storage entry,
-        AccessRequest calldata request,
-        Assurance assurance
-    ) private view returns (uint16) {
-        Grant storage g = entry.grant;
-        if (entry.revokedAt != 0 && entry.revokedAt <= request.asOf) return Reason.GRANT_REVOKED;
-        if (request.timestamp < g.notBefore) return Reason.GRANT_NOT_YET_VALID;
-        if (request.timestamp > g.notAfter) return Reason.GRANT_EXPIRED;
-        if (entry.uses >= g.maxUses) return Reason.GRANT_EXHAUSTED;
-        if (!_within(request.operationId, g.operationId)) return Reason.GRANT_OTHER_OPERATION;
-        if (!_within(request.hostId, g.hostId)) return Reason.GRANT_OTHER_HOST;
-        if (!_within(request.vmmHash, g.vmmHash)) return Reason.GRANT_OTHER_VMM;
-        if (uint8(assurance) < g.minAssurance) return Reason.GRANT_ASSURANCE;
-        return Reason.DONE;
+    function _ownerAt(bytes32 dataId, uint64 asOf) private view returns (address) {
+        Data storage data = _data[dataId];
+        (address owner, uint64 since) = (data.owner, data.since);
+        if (since <= asOf) return owner;
+        return address(uint160(_pastOwners[dataId].valueAt(asOf)));
     }
 
     function _known(bytes32 id) private view returns (Entry storage entry) {

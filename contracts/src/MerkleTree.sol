@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @title Trees of RFC 9162's shape (section 2.1.1) with keccak256.
+/// @title Trees of RFC 9162's shape (section 2.1) with keccak256.
 library MerkleTree {
-    /// @notice The leaf of a record, from its EIP-712 struct hash.
+    /// @notice The leaf of what has this EIP-712 struct hash.
     function leafOf(bytes32 structHash) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(bytes1(0x00), structHash));
     }
@@ -15,9 +15,7 @@ library MerkleTree {
         uint256 width = nodes.length;
         while (width > 1) {
             uint256 pairs = width / 2;
-            for (uint256 i = 0; i < pairs; ++i) {
-                nodes[i] = keccak256(abi.encodePacked(bytes1(0x01), nodes[2 * i], nodes[2 * i + 1]));
-            }
+            for (uint256 i = 0; i < pairs; ++i) nodes[i] = nodeOf(nodes[2 * i], nodes[2 * i + 1]);
             if (width % 2 == 1) {
                 nodes[pairs] = nodes[width - 1];
                 ++pairs;
@@ -25,5 +23,46 @@ library MerkleTree {
             width = pairs;
         }
         return nodes[0];
+    }
+
+    /// @notice Whether a leaf stands at `index` in the tree of `count` leaves with this root (RFC 9162, 2.1.3.2).
+    /// @param path Siblings from the leaf up.
+    function isIncluded(
+        bytes32 root,
+        bytes32 leaf,
+        uint256 index,
+        uint256 count,
+        bytes32[] calldata path
+    ) internal pure returns (bool) {
+        if (index >= count) return false;
+        uint256 last = count - 1;
+        bytes32 node = leaf;
+        for (uint256 i = 0; i < path.length; ++i) {
+            if (last == 0) return false;
+            if (index % 2 == 1 || index == last) {
+                node = nodeOf(path[i], node);
+                while (index % 2 == 0 && index != 0) {
+                    index /= 2;
+                    last /= 2;
+                }
+            } else {
+                node = nodeOf(node, path[i]);
+            }
+            index /= 2;
+            last /= 2;
+        }
+        return last == 0 && node == root;
+    }
+
+    /// @dev 65 bytes beyond the free memory, which is left as it was: a tree of 256 leaves would otherwise leave 40 KB of them
+    /// behind, and memory costs by its square.
+    function nodeOf(bytes32 left, bytes32 right) internal pure returns (bytes32 node) {
+        assembly ("memory-safe") {
+            let at_ := mload(0x40)
+            mstore8(at_, 0x01)
+            mstore(add(at_, 0x01), left)
+            mstore(add(at_, 0x21), right)
+            node := keccak256(at_, 0x41)
+        }
     }
 }

@@ -351,10 +351,166 @@ contract AccessPolicyTest is Rig {
     function test_letsOnlyTheLogCount() public {
         bytes32 id = _grant(owner, _any(B));
         VM.expectRevert(abi.encodeWithSelector(IAccessPolicy.NotAuditLog.selector, address(this)));
-        policy.consume(id);
+        policy.consume(id, 1);
         VM.prank(address(log));
         VM.expectRevert(abi.encodeWithSelector(IAccessPolicy.GrantUnknown.selector, bytes32("unknown")));
-        policy.consume("unknown");
+        policy.consume("unknown", 1);
+    }
+
+    function test_countsAsManyUsesAsAreLeft() public {
+        Grant memory p = _any(B);
+        p.maxUses = 5;
+        bytes32 top = _grant(owner, p);
+        bytes32 leaf = _grant(B, _child(top, C));
+        bytes32 sibling = _grant(B, _child(top, D));
+        equal(_consumeMany(leaf, 0), 0, "none wanted");
+        VM.recordLogs();
+        equal(_consumeMany(leaf, 3), 3, "three of five");
+        equal(VM.getRecordedLogs().length, 2, "one event a link, however many uses");
+        equal(_consumeMany(sibling, 3), 2, "what the parent has left");
+        VM.recordLogs();
+        equal(_consumeMany(leaf, 1), 0, "nothing left");
+        equal(VM.getRecordedLogs().length, 0, "nothing counted, nothing said");
+        equal(_uses(leaf), 3, "uses of one");
+        equal(_uses(sibling), 2, "uses of the other");
+        equal(_uses(top), 5, "uses of their parent");
+    }
+
+    // -------------------------------------------------------------------------
+    // Ownership
+    // -------------------------------------------------------------------------
+
+    function test_movesOwnershipInTwoSteps() public {
+        VM.recordLogs();
+        VM.prank(owner);
+        policy.offerOwnership(dataId, C);
+        equal(policy.candidateOf(dataId), C, "candidate");
+        equal(policy.ownerOf(dataId), owner, "still the owner");
+        VM.roll(1010);
+        VM.prank(C);
+        policy.acceptOwnership(dataId);
+        Vm.Log[] memory logs = VM.getRecordedLogs();
+        equal(logs.length, 2, "an event a step");
+        equal(logs[0].topics[0], IAccessPolicy.OwnershipOffered.selector, "offered");
+        equal(logs[0].topics[3], bytes32(uint256(uint160(C))), "to whom");
+        equal(logs[1].topics[0], IAccessPolicy.OwnershipAccepted.selector, "accepted");
+        equal(logs[1].topics[2], bytes32(uint256(uint160(owner))), "from whom");
+        equal(logs[1].topics[3], bytes32(uint256(uint160(C))), "by whom");
+        equal(policy.ownerOf(dataId), C, "owner");
+        equal(policy.candidateOf(dataId), address(0), "no candidate any more");
+
+        AccessRequest memory r = _request(owner, 0);
+        _answers(r, Reason.GRANT_MISSING);
+        r.asOf = 1009;
+        _answers(r, Reason.DONE); // the owner at that block
+        r.requester = C;
+        _answers(r, Reason.GRANT_MISSING);
+        r.asOf = 1010;
+        _answers(r, Reason.DONE);
+        r.asOf = 999;
+        _answers(r, Reason.HOST_UNKNOWN);
+    }
+
+    function test_letsOnlyTheOwnerOfferAndOnlyTheCandidateAccept() public {
+        VM.prank(C);
+        VM.expectRevert(abi.encodeWithSelector(IAccessPolicy.NotOwner.selector, C));
+        policy.offerOwnership(dataId, C);
+        VM.prank(C);
+        VM.expectRevert(abi.encodeWithSelector(IAccessPolicy.NotCandidate.selector, C));
+        policy.acceptOwnership(dataId);
+        VM.prank(owner);
+        policy.offerOwnership(dataId, C);
+        VM.prank(owner);
+        VM.expectRevert(abi.encodeWithSelector(IAccessPolicy.NotCandidate.selector, owner));
+        policy.acceptOwnership(dataId);
+        VM.prank(owner);
+        policy.offerOwnership(dataId, address(0)); // withdrawn
+        VM.prank(C);
+        VM.expectRevert(abi.encodeWithSelector(IAccessPolicy.NotCandidate.selector, C));
+        policy.acceptOwnership(dataId);
+        // The address 0 sends nothing, but if it did: no data is accepted that nobody registered.
+        VM.prank(address(0));
+        VM.expectRevert(abi.encodeWithSelector(IAccessPolicy.DataUnknown.selector, bytes32("unknown")));
+        policy.acceptOwnership("unknown");
+        VM.expectRevert(abi.encodeWithSelector(IAccessPolicy.DataUnknown.selector, bytes32("unknown")));
+        policy.offerOwnership("unknown", C);
+    }
+
+    function test_leavesGrantsInForceWhenOwnershipMoves() public {
+        bytes32 id = _grant(owner, _any(B));
+        Grant memory signed_ = _any(B);
+        bytes memory signature = signedBy(OWNER_KEY, policy.grantId(signed_));
+        VM.prank(owner);
+        policy.offerOwnership(dataId, C);
+        VM.prank(C);
+        policy.acceptOwnership(dataId);
+        _answers(_request(B, id), Reason.DONE);
+        _refuses(owner, _any(B), abi.encodeWithSelector(IAccessPolicy.NotGrantor.selector, owner));
+        // What the former owner signed and nobody used yet is worth nothing any more.
+        _refusesSignature(signed_, owner, signature, abi.encodeWithSelector(IAccessPolicy.NotGrantor.selector, owner));
+        VM.prank(C);
+        policy.revoke(id);
+        _answers(_request(B, id), Reason.GRANT_REVOKED);
+        // Moved back within one block, the last one of the block stands.
+        VM.roll(1020);
+        VM.prank(C);
+        policy.offerOwnership(dataId, D);
+        VM.prank(D);
+        policy.acceptOwnership(dataId);
+        VM.prank(D);
+        policy.offerOwnership(dataId, owner);
+        VM.prank(owner);
+        policy.acceptOwnership(dataId);
+        AccessRequest memory r = _request(C, 0);
+        r.asOf = 1019;
+        _answers(r, Reason.DONE);
+        r.asOf = 1020;
+        _answers(r, Reason.GRANT_MISSING);
+        r.requester = D;
+        _answers(r, Reason.GRANT_MISSING);
+        r.requester = owner;
+        _answers(r, Reason.DONE);
+    }
+
+    // -------------------------------------------------------------------------
+    // Cancelling
+    // -------------------------------------------------------------------------
+
+    function test_cancelsASignatureThatWasNotUsed() public {
+        Grant memory g = _any(B);
+        bytes32 id = policy.grantId(g);
+        bytes memory signature = signedBy(OWNER_KEY, id);
+        VM.prank(C);
+        policy.cancel(id); // somebody else's word about its own signatures
+        VM.recordLogs();
+        VM.prank(owner);
+        policy.cancel(id);
+        Vm.Log[] memory logs = VM.getRecordedLogs();
+        equal(logs.length, 1, "one event");
+        equal(logs[0].topics[0], IAccessPolicy.GrantCancelled.selector, "event");
+        equal(logs[0].topics[1], id, "the grant");
+        equal(logs[0].topics[2], bytes32(uint256(uint160(owner))), "by whom");
+        isTrue(policy.isCancelled(id, owner), "cancelled");
+        isFalse(policy.isCancelled(id, D), "not by D");
+        bytes memory error_ = abi.encodeWithSelector(IAccessPolicy.GrantIsCancelled.selector, id);
+        _refusesSignature(g, owner, signature, error_);
+        _refuses(owner, g, error_);
+        VM.prank(owner);
+        VM.expectRevert(error_);
+        policy.cancel(id);
+        g.salt = "another";
+        _grant(owner, g);
+    }
+
+    function test_doesNotLetOthersCancel() public {
+        Grant memory g = _any(B);
+        bytes32 id = policy.grantId(g);
+        VM.prank(C);
+        policy.cancel(id);
+        policy.grantBySignature(g, owner, signedBy(OWNER_KEY, id));
+        VM.prank(owner);
+        VM.expectRevert(abi.encodeWithSelector(IAccessPolicy.GrantExists.selector, id));
+        policy.cancel(id); // too late: it is for revoke to end it
     }
 
     // -------------------------------------------------------------------------
@@ -444,6 +600,32 @@ contract AccessPolicyTest is Rig {
         _answers(r, Reason.GRANT_UNKNOWN); // granted after asOf
     }
 
+    function test_endsWithTheVmmsValidity() public {
+        tpmState.pcrDigest = keccak256("for a while");
+        bytes32 brief = authorise(tpm, 1_700_000_060);
+        AccessRequest memory r = _request(owner, 0);
+        r.vmmHash = brief;
+        _answers(r, Reason.DONE);
+        r.timestamp = 1_700_000_060;
+        _answers(r, Reason.DONE);
+        r.timestamp = 1_700_000_061;
+        _answers(r, Reason.VMM_NOT_AUTHORISED);
+    }
+
+    function test_saysWhenAGrantHoldsWhateverHostAndVmm() public {
+        Grant memory g = _any(B);
+        (g.notBefore, g.notAfter, g.minAssurance) = (5, 9, 2);
+        bytes32 id = _grant(owner, g);
+        AccessRequest memory r = _request(B, id);
+        (r.hostId, r.vmmHash) = (keccak256("no host"), keccak256("no VMM"));
+        _window(r, Assurance.Hardware, Reason.DONE, 5, 9);
+        _window(r, Assurance.Software, Reason.GRANT_ASSURANCE, 5, 9);
+        r.requester = C;
+        _window(r, Assurance.Hardware, Reason.GRANT_OTHER_GRANTEE, 0, 0);
+        r = _request(owner, 0);
+        _window(r, Assurance.None, Reason.DONE, 0, type(uint64).max);
+    }
+
     function test_answersTheLowestReasonFoundInTheChain() public {
         Grant memory p = _any(B);
         p.operationId = ENCRYPT;
@@ -513,7 +695,12 @@ contract AccessPolicyTest is Rig {
 
     function _consume(bytes32 id) private returns (bool) {
         VM.prank(address(log));
-        return policy.consume(id);
+        return policy.consume(id, 1) == 1;
+    }
+
+    function _consumeMany(bytes32 id, uint64 wanted) private returns (uint64) {
+        VM.prank(address(log));
+        return policy.consume(id, wanted);
     }
 
     function _uses(bytes32 id) private view returns (uint64 uses) {
@@ -532,6 +719,19 @@ contract AccessPolicyTest is Rig {
                 timestamp: 1_700_000_050,
                 asOf: uint64(block.number)
             });
+    }
+
+    function _window(
+        AccessRequest memory request,
+        Assurance assurance,
+        uint16 reason,
+        uint64 notBefore,
+        uint64 notAfter
+    ) private view {
+        (uint16 found, uint64 from, uint64 to) = policy.grantWindow(request, assurance);
+        equal(found, reason, "reason");
+        equal(from, notBefore, "notBefore");
+        equal(to, notAfter, "notAfter");
     }
 
     function _answers(AccessRequest memory request, uint16 reason) private view {

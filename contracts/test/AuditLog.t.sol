@@ -2,13 +2,14 @@
 pragma solidity 0.8.37;
 
 import {Rig} from "./support/Rig.sol";
+import {Record, Records} from "./support/Records.sol";
 import {Vm} from "./support/Vm.sol";
 import {MerkleTree} from "../src/MerkleTree.sol";
 import {Reason} from "../src/Reason.sol";
 import {TpmQuote} from "../src/TpmQuote.sol";
 import {Verdict} from "../src/Verdict.sol";
 import {IAuditLog} from "../src/interfaces/IAuditLog.sol";
-import {Assurance, BatchHeader, Grant, Quote, Record} from "../src/interfaces/Types.sol";
+import {Assurance, BatchHeader, BatchMode, Grant, Quote, RecordBody, RecordContext} from "../src/interfaces/Types.sol";
 
 contract AuditLogTest is Rig {
     address private constant OWNER = address(0xa);
@@ -42,7 +43,8 @@ contract AuditLogTest is Rig {
         _commit(first, records);
         _expectEvent(VM.getRecordedLogs(), first, new bytes(3));
         equal(log.nextSeq(tpm.hostId), 3, "nextSeq");
-        equal(log.batchRoot(tpm.hostId, 0), first.root, "root");
+        equal(log.batches(tpm.hostId), 1, "batches");
+        equal(log.peak(tpm.hostId, 0), _batchLeaf(first), "peak");
         equal(log.head(tpm.hostId), _headAfter(first), "head");
 
         VM.roll(1020);
@@ -54,8 +56,9 @@ contract AuditLogTest is Rig {
         _commit(second, records);
         _expectEvent(VM.getRecordedLogs(), second, new bytes(1));
         equal(log.nextSeq(tpm.hostId), 4, "nextSeq");
-        equal(log.batchRoot(tpm.hostId, 3), second.root, "root");
-        equal(log.batchRoot(tpm.hostId, 1), 0, "no batch starts inside another");
+        equal(log.batches(tpm.hostId), 2, "batches");
+        bytes32 pair = keccak256(bytes.concat(hex"01", _batchLeaf(first), _batchLeaf(second)));
+        equal(log.peak(tpm.hostId, 1), pair, "peak of the two");
         equal(log.head(tpm.hostId), _headAfter(second), "head");
         (uint64 nvCounter, uint32 resetCount, uint32 restartCount, uint64 clockMs) = log.clock(tpm.hostId);
         equal(nvCounter, 2, "nvCounter");
@@ -86,8 +89,9 @@ contract AuditLogTest is Rig {
         Record[] memory records = _records(1);
         BatchHeader memory header = _header(records, 1);
         Quote memory quote = _quote(header);
+        (RecordContext[] memory contexts, RecordBody[] memory bodies) = Records.split(records);
         VM.expectRevert(abi.encodeWithSelector(IAuditLog.NotHost.selector, address(this)));
-        log.commit(header, records, quote);
+        log.commit(header, contexts, bodies, quote);
         header.hostId = keccak256("unknown");
         _refusesWith(header, records, quote, abi.encodeWithSelector(IAuditLog.HostUnknown.selector, header.hostId));
     }
@@ -98,9 +102,10 @@ contract AuditLogTest is Rig {
         Record[] memory records = _records(1);
         BatchHeader memory header = _header(records, 1);
         Quote memory quote = _quote(header);
+        (RecordContext[] memory contexts, RecordBody[] memory bodies) = Records.split(records);
         VM.prank(other.ledgerAddress);
         VM.expectRevert(abi.encodeWithSelector(IAuditLog.NotHost.selector, other.ledgerAddress));
-        log.commit(header, records, quote);
+        log.commit(header, contexts, bodies, quote);
     }
 
     function test_refusesWhatIsNotNext() public {
@@ -135,13 +140,25 @@ contract AuditLogTest is Rig {
         _refuses(header, new Record[](0), abi.encodeWithSelector(IAuditLog.BatchEmpty.selector));
     }
 
-    function test_refusesRecordsOutOfPlace() public {
+    function test_refusesAContextThatIsNotThere() public {
         Record[] memory records = _records(2);
-        records[1].seq = 2;
-        _refuses(_header(records, 1), records, abi.encodeWithSelector(IAuditLog.RecordMisplaced.selector, 2));
-        records[1].seq = 1;
-        records[1].hostId = keccak256("another");
-        _refuses(_header(records, 1), records, abi.encodeWithSelector(IAuditLog.RecordMisplaced.selector, 1));
+        BatchHeader memory header = _header(records, 1);
+        Quote memory quote = _quote(header);
+        (RecordContext[] memory contexts, RecordBody[] memory bodies) = Records.split(records);
+        bodies[1].context = 1;
+        VM.prank(tpm.ledgerAddress);
+        VM.expectRevert(abi.encodeWithSelector(IAuditLog.ContextMissing.selector, 1));
+        log.commit(header, contexts, bodies, quote);
+    }
+
+    function test_refusesNumbersThatDoNotFitIntoTheirSlot() public {
+        Record[] memory records = _records(2);
+        BatchHeader memory header = _header(records, 1);
+        // Position: nextSeq is the lowest 48 bits of the slot of the second mapping behind EIP-712's two strings.
+        bytes32 slot = keccak256(abi.encode(tpm.hostId, uint256(3)));
+        VM.store(address(log), slot, bytes32(uint256(type(uint48).max) - 1));
+        header.firstSeq = type(uint48).max - 1;
+        _refuses(header, records, abi.encodeWithSelector(IAuditLog.SeqTooLarge.selector, header.firstSeq));
     }
 
     /// @dev Every member of a record is under the root.
@@ -149,6 +166,7 @@ contract AuditLogTest is Rig {
         Record[] memory records = _records(2);
         BatchHeader memory header = _header(records, 1);
         Quote memory quote = _quote(header);
+        // hostId and seq, the first two, are not in the calldata: the header and the place give them.
         for (uint256 member = 2; member < 13; ++member) {
             Record[] memory altered = _records(2);
             Record memory record = altered[1];
@@ -161,7 +179,13 @@ contract AuditLogTest is Rig {
             isTrue(root != header.root, "another root");
             _refusesWith(header, altered, quote, abi.encodeWithSelector(IAuditLog.RootIs.selector, root));
         }
-        _refusesWith(header, _swapped(records), quote, abi.encodeWithSelector(IAuditLog.RecordMisplaced.selector, 1));
+        Record[] memory swapped = _swapped(records);
+        _refusesWith(
+            header,
+            swapped,
+            quote,
+            abi.encodeWithSelector(IAuditLog.RootIs.selector, _rootOf(_renumbered(swapped)))
+        );
     }
 
     function test_refusesAQuoteForAnythingElse() public {
@@ -190,7 +214,12 @@ contract AuditLogTest is Rig {
         forger = makeTpm(2);
         forger.hostId = tpm.hostId;
         forged = makeQuote(forger, COMMIT, address(log), _hash(header));
-        _refusesWith(header, records, forged, abi.encodeWithSelector(TpmQuote.SignerIs.selector, forger.qualifiedName));
+        _refusesWith(
+            header,
+            records,
+            forged,
+            abi.encodeWithSelector(TpmQuote.AttestationKeyIs.selector, forger.qualifiedName)
+        );
     }
 
     function test_refusesAnAnchorOutOfReach() public {
@@ -399,25 +428,19 @@ contract AuditLogTest is Rig {
     }
 
     function _rootOf(Record[] memory records) private pure returns (bytes32) {
-        bytes32 typeHash = keccak256(
-            "Record(bytes32 hostId,uint64 seq,bytes32 vmmHash,bytes32 operationId,address requester,bytes32 requestHash,bytes32 dataId,bytes32 grantId,uint64 policyBlock,bytes32 dataHash,bytes32 resultHash,uint16 status,uint64 timestamp)"
-        );
-        bytes32[] memory leaves = new bytes32[](records.length);
-        for (uint256 i = 0; i < records.length; ++i) {
-            leaves[i] = MerkleTree.leafOf(keccak256(abi.encode(typeHash, records[i])));
-        }
-        return MerkleTree.rootOf(leaves);
+        return Records.rootOf(records);
     }
 
     function _hash(BatchHeader memory header) private pure returns (bytes32) {
-        bytes32 typeHash = keccak256(
-            "BatchHeader(bytes32 hostId,uint64 firstSeq,uint32 count,bytes32 root,bytes32 prevHead,uint64 anchorBlock,uint64 nvCounter)"
-        );
-        return keccak256(abi.encode(typeHash, header));
+        return Records.hashOf(header);
     }
 
     function _headAfter(BatchHeader memory header) private pure returns (bytes32) {
-        return keccak256(bytes.concat(header.prevHead, _hash(header)));
+        return Records.headAfter(header);
+    }
+
+    function _batchLeaf(BatchHeader memory header) private pure returns (bytes32) {
+        return keccak256(bytes.concat(hex"00", Records.hashOf(header)));
     }
 
     function _quote(BatchHeader memory header) private returns (Quote memory) {
@@ -426,8 +449,9 @@ contract AuditLogTest is Rig {
 
     function _commit(BatchHeader memory header, Record[] memory records) private {
         Quote memory quote = _quote(header);
+        (RecordContext[] memory contexts, RecordBody[] memory bodies) = Records.split(records);
         VM.prank(tpm.ledgerAddress);
-        log.commit(header, records, quote);
+        log.commit(header, contexts, bodies, quote);
     }
 
     function _refuses(BatchHeader memory header, Record[] memory records, bytes memory error_) private {
@@ -440,9 +464,10 @@ contract AuditLogTest is Rig {
         Quote memory quote,
         bytes memory error_
     ) private {
+        (RecordContext[] memory contexts, RecordBody[] memory bodies) = Records.split(records);
         VM.prank(tpm.ledgerAddress);
         VM.expectRevert(error_);
-        log.commit(header, records, quote);
+        log.commit(header, contexts, bodies, quote);
     }
 
     function _refusesQuote(BatchHeader memory header, Record[] memory records, Quote memory quote) private {
@@ -468,9 +493,9 @@ contract AuditLogTest is Rig {
         VM.recordLogs();
         _commit(header, records);
         Vm.Log[] memory logs = VM.getRecordedLogs();
-        (, , , , , verdicts) = abi.decode(
+        (, , , , , , verdicts) = abi.decode(
             logs[logs.length - 1].data,
-            (uint32, bytes32, bytes32, bytes32, uint64, bytes)
+            (BatchMode, uint32, bytes32, bytes32, bytes32, uint64, bytes)
         );
         equal(verdicts.length, records.length, "one verdict a record");
     }
@@ -482,6 +507,7 @@ contract AuditLogTest is Rig {
         equal(logs[0].topics[1], tpm.hostId, "hostId");
         equal(uint256(logs[0].topics[2]), header.firstSeq, "firstSeq");
         bytes memory data = abi.encode(
+            BatchMode.Records,
             header.count,
             header.root,
             _headAfter(header),
@@ -495,6 +521,12 @@ contract AuditLogTest is Rig {
     function _swapped(Record[] memory records) private pure returns (Record[] memory swapped) {
         swapped = new Record[](2);
         (swapped[0], swapped[1]) = (records[1], records[0]);
+    }
+
+    /// @dev As the log reads them: the place gives the number.
+    function _renumbered(Record[] memory records) private pure returns (Record[] memory) {
+        for (uint64 i = 0; i < records.length; ++i) records[i].seq = i;
+        return records;
     }
 
     function _anyGrant(uint64 maxUses) private view returns (Grant memory) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {TpmQuoteCaller} from "./TpmQuote.t.sol";
+import {QuoteHarness} from "./harness/QuoteHarness.sol";
+import {Record, Records} from "./support/Records.sol";
 import {Rig} from "./support/Rig.sol";
 import {IAccessPolicy} from "../src/interfaces/IAccessPolicy.sol";
-import {Assurance, BatchHeader, Grant, Quote, Record} from "../src/interfaces/Types.sol";
+import {Assurance, BatchHeader, Grant, Quote, RecordBody, RecordContext} from "../src/interfaces/Types.sol";
 
 /// @title The worked examples of docs/formats.md, against the contracts as they are deployed.
 contract VectorsTest is Rig {
@@ -30,8 +31,8 @@ contract VectorsTest is Rig {
     }
 
     function test_theAttestationKeysQualifiedName() public {
-        TpmQuoteCaller caller = new TpmQuoteCaller();
-        bytes32 qualifiedName = caller.attestationKey(_bytes(".attestationKey.akPublic")).qualifiedName;
+        QuoteHarness harness = QuoteHarness(deploy("harness/QuoteHarness", ""));
+        bytes32 qualifiedName = harness.requireAttestationKey(_bytes(".attestationKey.akPublic"));
         equal(
             keccak256(abi.encodePacked(hex"000b", qualifiedName)),
             keccak256(_bytes(".attestationKey.qualifiedName")),
@@ -93,14 +94,14 @@ contract VectorsTest is Rig {
     }
 
     function test_whatQuotesAreBoundTo() public {
-        TpmQuoteCaller caller = new TpmQuoteCaller();
+        address harness = deploy("harness/QuoteHarness", "");
         VM.roll(2000);
-        for (uint256 i = 0; i < 3; ++i) {
+        for (uint256 i = 0; i < 5; ++i) {
             string memory binding = string.concat(".bindings[", VM.toString(i), "]");
             address at_ = _address(string.concat(binding, ".contract"));
-            VM.etch(at_, address(caller).code);
+            VM.etch(at_, harness.code);
             VM.setBlockhash(1999, _hash(string.concat(binding, ".anchorBlockHash")));
-            bytes32 data = TpmQuoteCaller(at_).qualifyingData(
+            bytes32 data = QuoteHarness(at_).qualifyingData(
                 keccak256(abi.encodePacked("attestry/quote/", _string(string.concat(binding, ".purpose")))),
                 _hash(string.concat(binding, ".hostId")),
                 _hash(string.concat(binding, ".payloadHash")),
@@ -130,11 +131,68 @@ contract VectorsTest is Rig {
             for (uint256 j = 0; j < records.length; ++j) {
                 records[j] = _record(string.concat(".records[", VM.toString(header.firstSeq + j), "].record"));
             }
+            (RecordContext[] memory contexts, RecordBody[] memory bodies) = Records.split(records);
             VM.prank(tpm.ledgerAddress);
-            log.commit(header, records, quote);
+            log.commit(header, contexts, bodies, quote);
             equal(log.head(tpm.hostId), _hash(string.concat(at_, ".head")), "head");
         }
         equal(log.nextSeq(tpm.hostId), 9, "nextSeq");
+        equal(log.batches(tpm.hostId), 2, "batches");
+        for (uint8 height = 0; height < 2; ++height) {
+            bytes32 peak = _hash(string.concat(".range.after2.peaks[", VM.toString(height), "]"));
+            equal(log.peak(tpm.hostId, height), peak, "peak");
+        }
+    }
+
+    function test_theDigestOfAnAddressRotation() public view {
+        bytes32 structHash = keccak256(
+            abi.encode(
+                keccak256("AddressRotation(bytes32 hostId,address from,address to,uint64 overlapBlocks)"),
+                _hash(".rotation.rotation.hostId"),
+                _address(".rotation.rotation.from"),
+                _address(".rotation.rotation.to"),
+                _uint(".rotation.rotation.overlapBlocks")
+            )
+        );
+        equal(typedDigest(_address(".contracts.hostRegistry"), structHash), _hash(".rotation.digest"), "digest");
+        _isSigned(".rotation");
+    }
+
+    function test_decisions() public view {
+        uint64 deadline = uint64(_uint(".decisions[0].deadline"));
+        bytes memory members = vmmApproval(
+            _hash(".decisions[0].content.vmmHash"),
+            uint32(_uint(".decisions[0].content.epoch")),
+            uint64(_uint(".decisions[0].content.validUntil"))
+        );
+        _isDecision(0, ".contracts.vmmRegistry", members, deadline);
+        address[] memory list = new address[](2);
+        list[0] = _address(".decisions[1].content.approvers[0]");
+        list[1] = _address(".decisions[1].content.approvers[1]");
+        members = approversChange(list, uint32(_uint(".decisions[1].content.threshold")));
+        _isDecision(1, ".contracts.vmmRegistry", members, deadline);
+        members = registrarChange(
+            _address(".decisions[2].content.registrar"),
+            true,
+            uint64(_uint(".decisions[2].content.nonce"))
+        );
+        _isDecision(2, ".contracts.hostRegistry", members, deadline);
+    }
+
+    function test_theHashesOfProofsOfFraud() public view {
+        for (uint256 i = 0; i < 3; ++i) {
+            string memory at_ = string.concat(".fraud[", VM.toString(i), "]");
+            bytes32 proofHash = keccak256(
+                abi.encode(
+                    uint8(i + 1),
+                    _hash(string.concat(at_, ".hostId")),
+                    _uint(string.concat(at_, ".seq")),
+                    _hash(string.concat(at_, ".digestA")),
+                    _hash(string.concat(at_, ".digestB"))
+                )
+            );
+            equal(proofHash, _hash(string.concat(at_, ".proofHash")), "proofHash");
+        }
     }
 
     // -------------------------------------------------------------------------
@@ -178,6 +236,14 @@ contract VectorsTest is Rig {
         h.prevHead = _hash(string.concat(at_, ".prevHead"));
         h.anchorBlock = uint64(_uint(string.concat(at_, ".anchorBlock")));
         h.nvCounter = uint64(_uint(string.concat(at_, ".nvCounter")));
+    }
+
+    function _isDecision(uint256 i, string memory contract_, bytes memory members, uint64 deadline) private view {
+        string memory at_ = string.concat(".decisions[", VM.toString(i), "]");
+        uint32 term = uint32(_uint(string.concat(at_, ".content.term")));
+        equal(decisionOf(members, term), _hash(string.concat(at_, ".decision")), "decision");
+        bytes32 digest = approvalDigest(_address(contract_), members, term, deadline);
+        equal(digest, _hash(string.concat(at_, ".digest")), "digest");
     }
 
     function _isSigned(string memory at_) private view {

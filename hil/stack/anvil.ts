@@ -12,6 +12,8 @@ export interface AnvilOptions {
   readonly chainId?: number
   /** By default 1. Below 1 the blocks' timestamps run ahead of the clock, since each must be later than the last. */
   readonly blockTimeS?: number
+  /** The rules of its EVM, by default the newest. Berlin's are those of a GoQuorum network: no precompile for P-256, no base fee. */
+  readonly hardfork?: 'osaka' | 'berlin'
 }
 
 /**
@@ -38,7 +40,7 @@ export async function startAnvil(
       // Without a block time, pipelined transactions get stuck.
       ...['--block-time', String(options.blockTimeS ?? 1)],
       ...['--host', '127.0.0.1', '--port', String(port), '--chain-id', String(options.chainId ?? 31337)],
-      ...['--hardfork', 'osaka', '--accounts', '0', '--quiet', '--no-cors'],
+      ...['--hardfork', options.hardfork ?? 'osaka', '--accounts', '0', '--quiet', '--no-cors'],
       ...['--state', join(dir, 'anvil.json'), '--state-interval', '1'],
       // Old states stay in memory, and not as files in the home directory.
       ...['--prune-history', '128'],

@@ -7,7 +7,7 @@ import { profileOf, proposeVmm } from '../../src/agent/propose.ts'
 import { readTrustStore } from '../../src/auditor/trust-store.ts'
 import type { Hex } from '../../src/core/bytes.ts'
 import { Hsm } from '../../src/hsm/hsm.ts'
-import { VMM_REGISTRY } from '../../src/ledger/abi.ts'
+import { approveVmm } from '../../src/ledger/approve.ts'
 import { deployContracts } from '../../src/ledger/deploy.ts'
 import { readDeployment, type Deployment } from '../../src/ledger/deployment.ts'
 import { isLedgerError } from '../../src/ledger/error.ts'
@@ -110,11 +110,9 @@ async function makeHsmKeys(hsm: Hsm, labels: readonly string[]): Promise<void> {
 /** One after the other: the approval that completes them needs more gas than was estimated beside the first. */
 async function approve(ledger: Ledger, vmmHash: Hex, approvers: readonly DigestSigner[]): Promise<void> {
   for (const approver of approvers) {
-    const { status, epoch } = await ledger.vmm(vmmHash)
-    if (status === 'Authorised') return
-    const data = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch]) as Hex
+    if ((await ledger.vmm(vmmHash)).status === 'Authorised') return
     try {
-      await ledger.submit(approver, { to: 'vmmRegistry', data })
+      await approveVmm(ledger, approver, vmmHash)
     } catch (error) {
       // An approval that an interrupted start left behind.
       if (!isLedgerError(error, 'REVERTED') || error.reason?.name !== 'AlreadyApproved') throw error

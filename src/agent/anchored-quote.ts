@@ -9,8 +9,8 @@ import type { Tpm } from '../tpm/tpm.ts'
 export interface QuoteOrder extends Pick<QuoteBinding, 'purpose' | 'hostId' | 'payloadHash'> {
   readonly contract: ContractName
   readonly selection: PcrSelection
-  /** The AK's TPMT_PUBLIC. */
-  readonly akPublic: Uint8Array
+  /** SHA-256 part of the AK's qualified name, 32 bytes. */
+  readonly akQualifiedName: Uint8Array
 }
 
 /** A quote that the ledger will take for the next 256 blocks. */
@@ -32,9 +32,9 @@ export async function anchoredQuote(
   order: QuoteOrder,
 ): Promise<AnchoredQuote> {
   const { number: anchorBlock, hash: anchorBlockHash } = await ledger.latestBlock()
-  const { purpose, hostId, payloadHash, contract, selection, akPublic } = order
+  const { purpose, hostId, payloadHash, contract, selection, akQualifiedName } = order
   const { chainId, verifyingContract } = ledger.domain(contract)
   const data = qualifyingData({ purpose, chainId, contract: verifyingContract, hostId, payloadHash, anchorBlockHash })
   const quote = await tpm.quote(selection, data)
-  return { quote, verified: await verifyQuote(quote, akPublic, data), anchorBlock }
+  return { quote, verified: await verifyQuote(quote, akQualifiedName, data), anchorBlock }
 }

@@ -3,14 +3,15 @@ import { fromHex, toHex, type Hex } from '../core/bytes.ts'
 import { verifyEndorsement, type Endorsement } from '../evidence/endorsement.ts'
 import type { Hsm } from '../hsm/hsm.ts'
 import { HOST_REGISTRY } from '../ledger/abi.ts'
+import { quoteOnLedger } from '../ledger/commit.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { DigestSigner } from '../ledger/signer.ts'
 import { registrationPayload } from '../record/binding.ts'
 import { ledgerAddressClaimDigest } from '../record/claim.ts'
 import { ZERO_HASH } from '../record/hash.ts'
-import { requireAttestationKey, type AttestationKey } from '../tcg/attestation-key.ts'
+import { requireAttestationKey } from '../tcg/attestation-key.ts'
 import { TcgError } from '../tcg/error.ts'
-import { nameOf } from '../tcg/name.ts'
+import { akQualifiedNameOf, nameOf } from '../tcg/name.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
 import { decodePublic } from '../tcg/public.ts'
 import { makeCredential } from '../tpm/make-credential.ts'
@@ -55,9 +56,9 @@ export async function enrolHost(enrolment: Enrolment): Promise<EnrolledHost> {
   const claim = { ekPublic: ek.public, ekCertificate: ek.certificate, trustAnchors, at: new Date() }
   const endorsement = await verifyEndorsement(hardwareRoots === undefined ? claim : { ...claim, hardwareRoots })
   const { public: akPublic } = await tpm.attestationKey()
-  const ak = attestationKeyOf(akPublic)
+  const akQualifiedName = suitableAk(akPublic)
   const { address } = await hsm.ledgerKey()
-  const known = await knownHost(ledger, endorsement.hostId, ak, address)
+  const known = await knownHost(ledger, endorsement.hostId, toHex(akQualifiedName), address)
   if (known !== undefined) return known
   await proveSameTpm(tpm, ek.public, akPublic)
   await register(enrolment, { endorsement, ekPublic: ek.public, ekCertificate: ek.certificate, akPublic, address })
@@ -65,9 +66,11 @@ export async function enrolHost(enrolment: Enrolment): Promise<EnrolledHost> {
   return { hostId, ledgerAddress: address, assurance, registered: true }
 }
 
-function attestationKeyOf(akPublic: Uint8Array): AttestationKey {
+/** The SHA-256 part of its qualified name. */
+function suitableAk(akPublic: Uint8Array): Uint8Array {
   try {
-    return requireAttestationKey(decodePublic(akPublic))
+    requireAttestationKey(decodePublic(akPublic))
+    return akQualifiedNameOf(akPublic)
   } catch (cause) {
     if (cause instanceof TcgError) throw new EnrolError('AK_UNSUITABLE', cause.message, { cause })
     throw cause
@@ -77,7 +80,7 @@ function attestationKeyOf(akPublic: Uint8Array): AttestationKey {
 async function knownHost(
   ledger: Ledger,
   hostId: Hex,
-  ak: AttestationKey,
+  akQualifiedName: Hex,
   address: Hex,
 ): Promise<EnrolledHost | undefined> {
   const host = await ledger.host(hostId)
@@ -86,7 +89,7 @@ async function knownHost(
     if (other === ZERO_HASH) return undefined
     throw new EnrolError('ADDRESS_TAKEN', `the HSM's ledger address ${address} speaks for the host ${other}`)
   }
-  if (host.akX !== toHex(ak.x) || host.akY !== toHex(ak.y)) {
+  if (host.akQualifiedName !== akQualifiedName) {
     throw new EnrolError('HOST_EXISTS', `${hostId} is registered with another attestation key`)
   }
   if (host.ledgerAddress !== address) {
@@ -127,12 +130,12 @@ async function register(enrolment: Enrolment, registration: Registration): Promi
     hostId,
     payloadHash: registrationPayload(address, akPublic),
     selection,
-    akPublic,
+    akQualifiedName: akQualifiedNameOf(akPublic),
   })
   const data = HOST_REGISTRY.encodeFunctionData('register', [
-    { ekPublic, akPublic, ekCertificate, ledgerAddress: address, assurance: ASSURANCE[assurance] },
+    { ekPublic, ekCertificate, ledgerAddress: address, assurance: ASSURANCE[assurance] },
     anchorBlock,
-    quote,
+    quoteOnLedger(quote),
     consent,
   ]) as Hex
   await ledger.submit(registrar, { to: 'hostRegistry', data })

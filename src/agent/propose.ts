@@ -1,9 +1,11 @@
 import type { Hex } from '../core/bytes.ts'
 import { vmmHash } from '../evidence/vmm-hash.ts'
 import { VMM_REGISTRY } from '../ledger/abi.ts'
+import { quoteOnLedger } from '../ledger/commit.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { DigestSigner } from '../ledger/signer.ts'
 import { sha256 } from '../record/hash.ts'
+import { akQualifiedNameOf } from '../tcg/name.ts'
 import type { Tpm } from '../tpm/tpm.ts'
 import { readMeasurement } from '../vmm/measurement.ts'
 import { ciProfile, type VmmProfile } from '../vmm/profile.ts'
@@ -71,10 +73,11 @@ export async function proposeVmm(options: {
       hostId,
       payloadHash: manifestHash,
       selection: config.selection,
-      akPublic,
+      akQualifiedName: akQualifiedNameOf(akPublic),
     })
     if (verified.vmmHash !== measured) continue
-    const data = VMM_REGISTRY.encodeFunctionData('propose', [hostId, manifestHash, anchorBlock, quote]) as Hex
+    const args = [hostId, manifestHash, anchorBlock, quoteOnLedger(quote)]
+    const data = VMM_REGISTRY.encodeFunctionData('propose', args) as Hex
     await ledger.submit(signer, { to: 'vmmRegistry', data })
     const { epoch, status } = await ledger.vmm(measured)
     return { hostId, vmmHash: measured, epoch, status, manifestHash, proposed: true }

@@ -6,6 +6,8 @@ import { sha256 } from '../record/hash.ts'
 import { decodeEventLog, type LoggedEvent } from '../tcg/event-log.ts'
 import { openContext, type AuditContext } from './audit-context.ts'
 import { AuditError } from './error.ts'
+import { identitiesOf } from './host-identity.ts'
+import { inOrder } from './read-events.ts'
 import type { LedgerReader } from './ledger-reader.ts'
 import { verifyProposalQuote } from './verify-quote.ts'
 
@@ -53,15 +55,15 @@ async function verifiedProposal(context: AuditContext, vmmHash: Hex) {
   if (event?.name !== 'VmmProposed') {
     throw new AuditError('PROPOSAL_UNKNOWN', `nobody has proposed the VMM ${vmmHash} on this ledger`)
   }
-  const { hostId, manifestHash } = event.args
+  const { manifestHash } = event.args
   const hosts = await ledger.logs('hostRegistry', from, to.number)
-  const host = hosts.find((one) => one.name === 'HostRegistered' && one.args.hostId === hostId)
+  const identity = identitiesOf([...hosts, event].sort(inOrder)).get(event)
   const transaction = await ledger.transaction(event.transactionHash)
   const propose = INTERFACES.vmmRegistry.getFunction('propose')
-  if (host?.name !== 'HostRegistered' || transaction === undefined || propose === null) {
+  if (identity === undefined || transaction === undefined || propose === null) {
     throw new AuditError('PROPOSAL_UNKNOWN', `the node does not give the proposal of ${vmmHash} whole`)
   }
   const args = decodeValues(propose.inputs, `0x${transaction.input.slice(10)}`)
-  const verified = await verifyProposalQuote(context, host.args.akPublic, event.args, args)
+  const verified = await verifyProposalQuote(context, identity.akQualifiedName, event.args, args)
   return { quote: verified, manifestHash }
 }

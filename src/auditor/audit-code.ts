@@ -18,12 +18,18 @@ export const AUDIT_CODES = {
   AK_UNFIT: 'the attestation key is not a restricted signing key fixed to its TPM',
   REGISTRATION_QUOTE_INVALID: "the quote of the host's registration does not hold",
   ADDRESS_CLAIM_INVALID: "the host's ledger key did not sign that it speaks for this host",
-  REGISTRAR_UNKNOWN: 'the host was entered by somebody who is not a registrar',
+  REGISTRAR_UNKNOWN: 'the host was entered, or its status or key changed, by somebody who may not',
+  ROTATION_INVALID: "the host's ledger address was changed without both keys, or without its TPM",
+  REPLACEMENT_INVALID:
+    "the host's attestation key was changed without the new one's quote, or its ledger key's consent",
+  FRAUD_PROVEN: 'the host signed what contradicts another word of its own, and somebody proved it on the ledger',
+  FRAUD_UNFOUNDED: 'the ledger took a proof of fraud that does not hold',
 
   // VMMs
   VMM_HASH_DIFFERS: 'the vmmHash is not the hash of what was quoted',
   VMM_QUOTE_INVALID: 'the quote that proves that a host booted this VMM does not hold',
   APPROVER_UNKNOWN: 'somebody who is not an approver approved or revoked',
+  APPROVAL_SIGNATURE_INVALID: 'the approver did not sign this decision',
   THRESHOLD_MISSED: 'the VMM was authorised by fewer approvers than the threshold',
 
   // Grants
@@ -47,7 +53,6 @@ export const AUDIT_CODES = {
   HEAD_DIFFERS: "the host's head or next number in the contract's state is not the recomputed one",
 
   // Records
-  RECORD_MISPLACED: 'the record names another host or another number than its place',
   STATUS_UNKNOWN: "the record's status is not a known reason code",
   RESULT_HASH_WRONG: 'a done record without a result hash, or another with one',
   VMM_NOT_AUTHORISED: 'done under a VMM that was not authorised at that block',

@@ -1,7 +1,4 @@
 import type { Hex } from '../core/bytes.ts'
-import { INTERFACES } from '../ledger/abi.ts'
-import { decodeValues } from '../ledger/abi-value.ts'
-import type { ContractName } from '../ledger/deployment.ts'
 import type { Block } from '../ledger/rpc-answer.ts'
 import type { LedgerReader } from './ledger-reader.ts'
 
@@ -32,20 +29,4 @@ export async function openContext(
     return asked
   }
   return { ledger, to, trustAnchors, hardwareRoots, blockAt }
-}
-
-/**
- * Asks a contract a question whose answer is one value.
- *
- * @throws LedgerError; RangeError for an answer that is not of the function's type
- */
-export async function ask(
-  { ledger, to }: AuditContext,
-  contract: ContractName,
-  name: string,
-  args: readonly unknown[],
-): Promise<unknown> {
-  const abi = INTERFACES[contract]
-  const answer = await ledger.call(contract, abi.encodeFunctionData(name, args) as Hex, to.number)
-  return Object.values(decodeValues(abi.getFunction(name)?.outputs ?? [], answer))[0]
 }

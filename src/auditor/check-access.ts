@@ -18,11 +18,11 @@ export function checkAccess(history: LedgerHistory, request: AccessRequest, uses
   const status = history.hostStatus(hostId, asOf)
   if (status === 'None') return REASONS.HOST_UNKNOWN
   if (status !== 'Active') return REASONS.HOST_NOT_ACTIVE
-  if (!history.vmmAuthorised(request.vmmHash, asOf)) return REASONS.VMM_NOT_AUTHORISED
+  if (!history.vmmAuthorised(request.vmmHash, asOf, request.timestamp)) return REASONS.VMM_NOT_AUTHORISED
 
-  const data = history.data.get(dataId)
-  if (data === undefined || data.blockNumber > asOf) return REASONS.DATA_UNKNOWN
-  if (grantId === ZERO_HASH) return requester === data.args.owner ? REASONS.DONE : REASONS.GRANT_MISSING
+  const owner = history.ownerAt(dataId, asOf)
+  if (owner === undefined) return REASONS.DATA_UNKNOWN
+  if (grantId === ZERO_HASH) return requester === owner ? REASONS.DONE : REASONS.GRANT_MISSING
 
   const named = history.grants.get(grantId)
   if (named === undefined || named.granted.blockNumber > asOf) return REASONS.GRANT_UNKNOWN

@@ -15,7 +15,7 @@ export interface GrantFault {
  * @param history as it stood before the grant
  */
 export function checkGranted(history: LedgerHistory, { args: { grant, grantor } }: Granted): readonly GrantFault[] {
-  const owner = history.data.get(grant.dataId)?.args.owner
+  const owner = history.ownerOf(grant.dataId)
   if (owner === undefined) return [{ code: 'GRANTOR_WRONG', detail: `data ${grant.dataId} is not registered` }]
   if (grant.parent === ZERO_HASH) return actor(grantor, [owner])
   const parent = history.grants.get(grant.parent)?.grant
@@ -43,7 +43,7 @@ export function checkGranted(history: LedgerHistory, { args: { grant, grantor } 
 export function checkRevoked(history: LedgerHistory, { args: { grantId, by } }: GrantRevoked): readonly GrantFault[] {
   const known = history.grants.get(grantId)
   if (known === undefined) return []
-  const owner = history.data.get(known.grant.dataId)?.args.owner
+  const owner = history.ownerOf(known.grant.dataId)
   return actor(by, owner === undefined ? [known.granted.args.grantor] : [known.granted.args.grantor, owner])
 }
 

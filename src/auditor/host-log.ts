@@ -1,5 +1,6 @@
 import type { Hex } from '../core/bytes.ts'
 import { ZERO_HASH } from '../record/hash.ts'
+import { EMPTY_RANGE, type MountainRange } from '../record/mountain-range.ts'
 import { REASONS } from '../record/reason.ts'
 import type { OperationRecord } from '../record/record.ts'
 import type { TpmClock } from '../tcg/attest.ts'
@@ -17,7 +18,11 @@ export class HostLog {
   readonly hostId: Hex
   readonly records = new Map<bigint, CommittedRecord>()
   readonly pcrSelections = new Set<string>()
+  /** Runs of records that are not on the ledger: their batches were committed by their root alone. */
+  readonly anchored: { readonly firstSeq: bigint; readonly count: number }[] = []
   batches = 0
+  /** All its batches; undefined from the first on that cannot be read. */
+  range: MountainRange | undefined = EMPTY_RANGE
   nextSeq = 0n
   head: Hex = ZERO_HASH
   nvCounter = 0n
@@ -26,6 +31,11 @@ export class HostLog {
 
   constructor(hostId: Hex) {
     this.hostId = hostId
+  }
+
+  /** Whether a record was committed by its batch's root alone. */
+  isAnchored(seq: bigint): boolean {
+    return this.anchored.some(({ firstSeq, count }) => seq >= firstSeq && seq < firstSeq + BigInt(count))
   }
 
   /** How many of its records ended in which way. */

@@ -1,12 +1,14 @@
 import { fromHex, toHex, type Hex } from '../core/bytes.ts'
 import { compareClock } from '../evidence/clock.ts'
 import type { BatchCommitted, GrantUsed } from '../ledger/event.ts'
+import { BATCH_MODES } from '../ledger/state.ts'
 import { headAfter } from '../record/batch.ts'
+import type { OperationRecord } from '../record/record.ts'
 import { verdictsOf, type Verdict } from '../record/verdict.ts'
 import type { TpmClock } from '../tcg/attest.ts'
 import type { FindingLog, Subject } from './finding-log.ts'
 import type { HostLog } from './host-log.ts'
-import { judgeRecord } from './judge-record.ts'
+import { judgeRecord, verdictByte, verdictsOfRecord, type RecordSetting } from './judge-record.ts'
 import type { LedgerHistory } from './state.ts'
 import { selectionText, type BatchContent } from './verify-batch.ts'
 
@@ -28,51 +30,125 @@ export interface BatchSetting {
 /** Judges a batch by what stood before it, and each of its records. */
 export function judgeBatch(setting: BatchSetting, findings: FindingLog): void {
   const { event, content, log, uses } = setting
+  const { records } = content
   const subject: Subject = { kind: 'batch', hostId: event.args.hostId, firstSeq: event.args.firstSeq }
   compareEvent(findings, subject, event, content)
   findings.same('HEAD_BROKEN', subject, 'prevHead', log.head, content.header.prevHead)
   if (content.quote !== undefined) log.pcrSelections.add(selectionText(content.quote.selections))
-  const counted = judgeRecords(setting, findings, judgeOrder(log, content, subject, findings))
+  const shared = judgeOrder(log, content, subject, findings)
+  if (records === undefined) judgeAnchored(setting, subject, findings, shared)
+  const counted = records === undefined ? [] : judgeRecords(setting, records, findings, shared)
   const found = uses.map(({ args }) => `${args.grantId} ${args.uses.toString()}`)
   findings.same('BATCH_EVENT_DIFFERS', subject, 'uses counted', counted.join('; '), found.join('; '))
+}
+
+/** The verdict of a batch whose records are not on the ledger: on its host and VMM, as of the quote's anchor. */
+function judgeAnchored(
+  { event, content, history, log }: BatchSetting,
+  subject: Subject,
+  findings: FindingLog,
+  shared: readonly Verdict[],
+): void {
+  const { hostId, firstSeq, count, vmmHash, verdicts } = event.args
+  const { anchorBlock } = content.header
+  const bits = [...shared]
+  if (history.hostStatus(hostId, anchorBlock) !== 'Active') {
+    bits.push('HOST_NOT_ACTIVE')
+    findings.add('HOST_NOT_ACTIVE', subject, `not active at block ${anchorBlock.toString()}`)
+  }
+  if (!history.vmmAuthorised(vmmHash, anchorBlock, content.blockTimestamp)) {
+    bits.push('VMM_UNKNOWN')
+    findings.add('VMM_NOT_AUTHORISED', subject, `${vmmHash} at block ${anchorBlock.toString()}`)
+  }
+  findings.same(
+    'VERDICT_DIFFERS',
+    subject,
+    'verdict',
+    verdictText(verdictByte(bits)),
+    verdictText(fromHex(verdicts)[0]),
+  )
+  log.anchored.push({ firstSeq, count })
 }
 
 /** @returns the uses that the policy must have counted, in order */
 function judgeRecords(
   { event, content, history, log, requests, maxPolicyAgeS }: BatchSetting,
+  records: readonly OperationRecord[],
   findings: FindingLog,
   shared: readonly Verdict[],
 ): readonly string[] {
   const { hostId, firstSeq } = event.args
   const verdicts = fromHex(event.args.verdicts)
-  const counts = new Map<Hex, bigint>()
-  const usesOf = (grantId: Hex): bigint => counts.get(grantId) ?? history.usesOf(grantId)
-  const counted: string[] = []
-  content.records.forEach((record, i) => {
-    const about = { kind: 'record', hostId, seq: firstSeq + BigInt(i) } as const
-    const judged = judgeRecord(record, {
+  const claimed = new Map<Hex, bigint>()
+  const usesOf = (grantId: Hex): bigint => history.usesOf(grantId) + (claimed.get(grantId) ?? 0n)
+  const judged = records.map((record) => {
+    const setting: RecordSetting = {
       history,
-      usesOf,
+      // As it is now: what later records claim is added to it below.
+      usesOf: frozen(history, claimed),
       blockNumber: event.blockNumber,
       blockTimestamp: content.blockTimestamp,
       policyTimestamp: content.policyTimestamps.get(record.policyBlock),
       provenVmmHash: content.quote?.vmmHash ?? event.args.vmmHash,
       shared,
       maxPolicyAgeS,
-    })
-    for (const { code, detail } of judged.findings) findings.add(code, about, detail)
-    findings.same('VERDICT_DIFFERS', about, 'verdict', verdictText(judged.verdict), verdictText(verdicts[i]))
+    }
+    const { bits, isUse } = verdictsOfRecord(record, setting)
+    for (const { grantId } of isUse ? history.chainOf(record.grantId) : []) {
+      claimed.set(grantId, usesOf(grantId) - history.usesOf(grantId) + 1n)
+    }
+    return { record, setting, bits, isUse }
+  })
+  const { overused, counted } = countUses(history, content.contextOf, judged)
+  judged.forEach(({ record, setting, bits }, i) => {
+    const about = { kind: 'record', hostId, seq: firstSeq + BigInt(i) } as const
+    const all: readonly Verdict[] = overused.has(i) ? [...bits, 'GRANT_OVERUSED'] : bits
+    const { verdict, findings: found } = judgeRecord(record, setting, all)
+    for (const { code, detail } of found) findings.add(code, about, detail)
+    findings.same('VERDICT_DIFFERS', about, 'verdict', verdictText(verdict), verdictText(verdicts[i]))
     const before = requests.get(record.requestHash)
     if (before === undefined) requests.set(record.requestHash, `${hostId}/${about.seq.toString()}`)
     else findings.add('REQUEST_REPEATED', about, `request ${record.requestHash} is on record at ${before} already`)
-    for (const { grantId } of judged.isUse ? history.chainOf(record.grantId) : []) {
-      const count = usesOf(grantId) + 1n
-      counts.set(grantId, count)
-      counted.push(`${grantId} ${count.toString()}`)
-    }
     log.records.set(about.seq, { record, batch: firstSeq, blockNumber: event.blockNumber })
   })
   return counted
+}
+
+function frozen(history: LedgerHistory, claimed: ReadonlyMap<Hex, bigint>): (grantId: Hex) => bigint {
+  const now = new Map(claimed)
+  return (grantId) => history.usesOf(grantId) + (now.get(grantId) ?? 0n)
+}
+
+/**
+ * Counts uses as the contracts do: context by context, in the order of the calldata; where fewer are left than a context claims,
+ * its last records go without (docs/formats.md, "Verdict bits").
+ */
+function countUses(
+  history: LedgerHistory,
+  contextOf: readonly number[],
+  judged: readonly { readonly record: OperationRecord; readonly isUse: boolean }[],
+): { readonly overused: ReadonlySet<number>; readonly counted: readonly string[] } {
+  const claims = new Map<number, number[]>()
+  judged.forEach(({ isUse }, i) => {
+    const context = contextOf[i] ?? 0
+    if (isUse) claims.set(context, [...(claims.get(context) ?? []), i])
+  })
+  const uses = new Map<Hex, bigint>()
+  const overused = new Set<number>()
+  const counted: string[] = []
+  for (const [, claimants] of [...claims].sort(([a], [b]) => a - b)) {
+    const chain = history.chainOf(judged[claimants[0] ?? 0]?.record.grantId ?? '0x')
+    const usesOf = (grantId: Hex): bigint => uses.get(grantId) ?? history.usesOf(grantId)
+    const left = chain.map(({ grantId, grant }) => grant.maxUses - usesOf(grantId))
+    const within = left.reduce((least, one) => (one < least ? one : least), BigInt(claimants.length))
+    for (const i of claimants.slice(Number(within))) overused.add(i)
+    if (within === 0n) continue
+    for (const { grantId } of chain) {
+      uses.set(grantId, usesOf(grantId) + within)
+      counted.push(`${grantId} ${usesOf(grantId).toString()}`)
+    }
+  }
+  return { overused, counted }
 }
 
 function compareEvent(
@@ -89,7 +165,8 @@ function compareEvent(
     ['head', headAfter(header), args.head],
     ['vmmHash', quote?.vmmHash ?? args.vmmHash, args.vmmHash],
     ['nvCounter', header.nvCounter, args.nvCounter],
-    ['number of verdicts', records.length, fromHex(args.verdicts).length],
+    ['mode', records === undefined ? 'Anchored' : 'Records', BATCH_MODES[args.mode]],
+    ['number of verdicts', records?.length ?? 1, fromHex(args.verdicts).length],
   ]
   for (const [name, expected, found] of pairs) {
     findings.same('BATCH_EVENT_DIFFERS', subject, name, expected, found)

@@ -11,7 +11,7 @@ import type { LedgerHistory } from './state.ts'
 export interface RecordSetting {
   /** The history up to the batch's transaction. */
   readonly history: LedgerHistory
-  /** How often a grant counts as used before this record. */
+  /** How often a grant counts as used before this record, with what the batch's earlier records claim. */
   readonly usesOf: (grantId: Hex) => bigint
   readonly blockNumber: bigint
   /** Seconds since the epoch: of the batch's block. */
@@ -26,11 +26,16 @@ export interface RecordSetting {
   readonly maxPolicyAgeS: bigint
 }
 
+/** What speaks against a record before its use of a grant is counted. */
+export interface RecordVerdicts {
+  readonly bits: readonly Verdict[]
+  /** Whether it claims a use of its grant. */
+  readonly isUse: boolean
+}
+
 export interface RecordJudgement {
   /** The byte that the contract must give it (docs/formats.md, "Verdict bits"). */
   readonly verdict: number
-  /** Whether it counts as a use of its grant. */
-  readonly isUse: boolean
   /** What speaks against the host. */
   readonly findings: readonly { readonly code: AuditCode; readonly detail: string }[]
 }
@@ -39,32 +44,46 @@ const TIMESTAMP_TOLERANCE_S = 3600n
 /** The last code with which the policy denies; failures come after it. */
 const LAST_DENIAL = REASONS.GRANT_ASSURANCE
 
+/** The bits of a record that do not depend on how many uses its grant has left. */
+export function verdictsOfRecord(record: OperationRecord, setting: RecordSetting): RecordVerdicts {
+  const bits: Verdict[] = [...setting.shared, ...stateVerdicts(record, setting)]
+  if (record.status !== REASONS.DONE) return { bits, isUse: false }
+  const answer = unlimitedAnswer(record, setting)
+  if (answer >= REASONS.DATA_UNKNOWN) bits.push('GRANT_INVALID')
+  return { bits, isUse: answer === REASONS.DONE && record.grantId !== ZERO_HASH }
+}
+
 /**
  * Judges one record twice: as the contract must have, and as an auditor does. A denied record under a VMM that nobody authorised
  * has the verdict VMM_UNKNOWN and is right behaviour; a done one is not.
+ *
+ * @param bits of `verdictsOfRecord`, and GRANT_OVERUSED where no use was left for it
  */
-export function judgeRecord(record: OperationRecord, setting: RecordSetting): RecordJudgement {
-  const { history, usesOf, shared } = setting
-  const isDone = record.status === REASONS.DONE
-  const answer = checkAccess(history, { ...record, asOf: record.policyBlock }, usesOf)
-  const bits: Verdict[] = [...shared, ...stateVerdicts(record, setting)]
-  if (isDone && answer === REASONS.GRANT_EXHAUSTED) bits.push('GRANT_OVERUSED')
-  else if (isDone && answer >= REASONS.DATA_UNKNOWN) bits.push('GRANT_INVALID')
+export function judgeRecord(
+  record: OperationRecord,
+  setting: RecordSetting,
+  bits: readonly Verdict[],
+): RecordJudgement {
   return {
-    verdict: bits.reduce((byte, name) => byte | (1 << VERDICT_BITS.indexOf(name)), 0),
-    isUse: isDone && answer === REASONS.DONE && record.grantId !== ZERO_HASH,
-    findings: [
-      ...formFindings(record),
-      ...timeFindings(record, setting),
-      ...accessFindings(record, setting, answer, bits),
-    ],
+    verdict: verdictByte(bits),
+    findings: [...formFindings(record), ...timeFindings(record, setting), ...accessFindings(record, setting, bits)],
   }
+}
+
+/** Bits as the contract writes them. */
+export function verdictByte(bits: readonly Verdict[]): number {
+  return bits.reduce((byte, name) => byte | (1 << VERDICT_BITS.indexOf(name)), 0)
+}
+
+/** What the policy answers where no grant is ever used up. */
+function unlimitedAnswer(record: OperationRecord, { history }: RecordSetting): number {
+  return checkAccess(history, { ...record, asOf: record.policyBlock }, () => 0n)
 }
 
 function stateVerdicts(record: OperationRecord, setting: RecordSetting): readonly Verdict[] {
   const { history, blockNumber, blockTimestamp, provenVmmHash } = setting
   const bits: Verdict[] = []
-  if (!history.vmmAuthorised(record.vmmHash, record.policyBlock)) bits.push('VMM_UNKNOWN')
+  if (!history.vmmAuthorised(record.vmmHash, record.policyBlock, record.timestamp)) bits.push('VMM_UNKNOWN')
   if (record.vmmHash !== provenVmmHash) bits.push('VMM_UNPROVEN')
   const isFar = distance(record.timestamp, blockTimestamp) > TIMESTAMP_TOLERANCE_S
   if (isFar || record.policyBlock >= blockNumber) bits.push('TIMESTAMP_FAR')
@@ -102,12 +121,7 @@ function timeFindings(record: OperationRecord, setting: RecordSetting): RecordFi
   return findings
 }
 
-function accessFindings(
-  record: OperationRecord,
-  setting: RecordSetting,
-  answer: number,
-  bits: readonly Verdict[],
-): RecordFindings {
+function accessFindings(record: OperationRecord, setting: RecordSetting, bits: readonly Verdict[]): RecordFindings {
   const { status, policyBlock, vmmHash } = record
   const at = `at block ${policyBlock.toString()}`
   if (status === REASONS.DONE) {
@@ -120,11 +134,15 @@ function accessFindings(
     }
     if (bits.includes('GRANT_OVERUSED')) findings.push({ code: 'GRANT_OVERUSED', detail: `grant ${record.grantId}` })
     if (bits.includes('GRANT_INVALID')) {
-      findings.push({ code: 'ACCESS_NOT_ALLOWED', detail: `done although ${nameOf(answer)} ${at}` })
+      findings.push({
+        code: 'ACCESS_NOT_ALLOWED',
+        detail: `done although ${nameOf(unlimitedAnswer(record, setting))} ${at}`,
+      })
     }
     return findings
   }
-  const { history } = setting
+  const { history, usesOf } = setting
+  const answer = checkAccess(history, { ...record, asOf: policyBlock }, usesOf)
   const earlier = checkAccess(history, { ...record, asOf: policyBlock }, (grantId) =>
     history.usesAt(grantId, policyBlock),
   )

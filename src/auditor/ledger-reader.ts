@@ -3,7 +3,7 @@ import type { ContractName, Deployment } from '../ledger/deployment.ts'
 import type { LedgerEvent } from '../ledger/event.ts'
 import type { Block } from '../ledger/rpc-answer.ts'
 import type { SentTransaction } from '../ledger/sent-transaction.ts'
-import type { GrantState, Host, Vmm } from '../ledger/state.ts'
+import type { Approvers, GrantState, Host, Vmm } from '../ledger/state.ts'
 import type { Domain } from '../record/eip712.ts'
 
 /**
@@ -19,8 +19,6 @@ export interface LedgerReader {
   logs(contract: ContractName, from: bigint, to: bigint): Promise<readonly LedgerEvent[]>
   /** Undefined where the node has none. */
   transaction(hash: Hex): Promise<SentTransaction | undefined>
-  /** A contract's answer to a call, at the end of a block. */
-  call(to: ContractName, data: Hex, block?: bigint): Promise<Hex>
   /** An account's code at the end of a block, `0x` where it is no contract. */
   code(address: Hex, block?: bigint): Promise<Hex>
   // The contracts' state at the end of a block.
@@ -28,6 +26,13 @@ export interface LedgerReader {
   vmm(vmmHash: Hex, block?: bigint): Promise<Vmm>
   grantOf(grantId: Hex, block?: bigint): Promise<GrantState>
   ownerOf(dataId: Hex, block?: bigint): Promise<Hex>
+  candidateOf(dataId: Hex, block?: bigint): Promise<Hex>
+  isRegistrar(account: Hex, block?: bigint): Promise<boolean>
+  registrarNonce(account: Hex, block?: bigint): Promise<bigint>
+  approvers(block?: bigint): Promise<Approvers>
   nextSeq(hostId: Hex, block?: bigint): Promise<bigint>
+  batches(hostId: Hex, block?: bigint): Promise<number>
+  peak(hostId: Hex, height: number, block?: bigint): Promise<Hex>
+  fraudOf(hostId: Hex, block?: bigint): Promise<Hex>
   head(hostId: Hex, block?: bigint): Promise<Hex>
 }

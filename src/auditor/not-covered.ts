@@ -20,6 +20,13 @@ export function notCovered(
       `Who asked, for ${without} of ${records.length} records: the requester's signature is in the receipt, not on the ledger.`,
     )
   }
+  const anchored = [...replayed.logs.values()].flatMap((log) => log.anchored)
+  if (anchored.length > 0) {
+    const count = anchored.reduce((sum, { count }) => sum + count, 0)
+    sentences.push(
+      `What happened in ${count} operations: ${anchored.length} batches were committed by their root alone, and the host keeps the records.`,
+    )
+  }
   for (const host of hosts) sentences.push(...aboutHost(host))
   if (endorsements.size > 0) {
     sentences.push(
@@ -36,8 +43,13 @@ export function notCovered(
     )
   }
   for (const { receipt, outcome } of outcomes) {
-    if (outcome !== 'pending') continue
     const { record, group } = receipt
+    if (outcome === 'anchored') {
+      sentences.push(
+        `Record ${record.seq.toString()} of host ${record.hostId}: whether its anchored batch holds it; that takes its path, which the host has.`,
+      )
+    }
+    if (outcome !== 'pending') continue
     sentences.push(
       `Record ${record.seq.toString()} of host ${record.hostId}: not on the ledger yet, promised by block ${group.includeBy.toString()}.`,
     )

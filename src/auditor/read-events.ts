@@ -47,7 +47,8 @@ async function inRange(
   throw new RangeError(`found an event of ${stray.contract} in block ${stray.blockNumber.toString()}`)
 }
 
-function inOrder(a: LedgerEvent, b: LedgerEvent): number {
+/** By block, then by place in it. */
+export function inOrder(a: LedgerEvent, b: LedgerEvent): number {
   if (a.blockNumber !== b.blockNumber) return a.blockNumber < b.blockNumber ? -1 : 1
   return a.logIndex - b.logIndex
 }

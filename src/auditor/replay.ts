@@ -1,8 +1,11 @@
 import type { Hex } from '../core/bytes.ts'
 import { messageOf } from '../core/error.ts'
-import type { BatchCommitted, GrantUsed, LedgerEvent } from '../ledger/event.ts'
+import type { BatchCommitted, GrantUsed, LedgerEvent, VmmAuthorised } from '../ledger/event.ts'
+import { HOST_STATUSES } from '../ledger/state.ts'
+import { batchLeaf } from '../record/batch.ts'
+import { append } from '../record/mountain-range.ts'
 import { checkGranted, checkRevoked, type GrantFault } from './check-grant.ts'
-import type { FindingLog } from './finding-log.ts'
+import type { FindingLog, Subject } from './finding-log.ts'
 import { HostLog } from './host-log.ts'
 import { judgeBatch } from './judge-batch.ts'
 import { LedgerHistory } from './state.ts'
@@ -68,13 +71,37 @@ class Replay implements Replayed {
         this.#addFaults(event.args.grantId, checkRevoked(this.history, event))
         break
       case 'HostRegistered':
+        this.#requireRegistrar(event.args.registrar, event.args.hostId)
         if (!this.logs.has(event.args.hostId)) this.logs.set(event.args.hostId, new HostLog(event.args.hostId))
         break
-      case 'HostStatusChanged':
-      case 'VmmProposed':
-      case 'VmmApproved':
+      case 'AttestationKeyReplaced':
+        this.#requireRegistrar(event.args.registrar, event.args.hostId)
+        break
+      case 'HostStatusChanged': {
+        const { by, hostId, status } = event.args
+        const mayApprover = HOST_STATUSES[status] === 'Suspended' && this.history.decisions.isApprover(by)
+        if (!mayApprover) this.#requireRegistrar(by, hostId)
+        break
+      }
+      case 'DecisionApproved':
+        this.#requireApprover(event.args.approver, { kind: 'ledger' })
+        break
       case 'VmmRevoked':
+        this.#requireApprover(event.args.approver, { kind: 'vmm', vmmHash: event.args.vmmHash })
+        break
+      case 'VmmAuthorised':
+        this.#requireSupport(event)
+        break
+      case 'LedgerAddressRotated':
+      case 'RegistrarChanged':
+      case 'ApproversChanged':
+      case 'VmmProposed':
+      case 'VmmProven':
       case 'DataRegistered':
+      case 'OwnershipOffered':
+      case 'OwnershipAccepted':
+      case 'GrantCancelled':
+      case 'FraudProven':
         break
     }
     this.#apply(event)
@@ -106,6 +133,7 @@ class Replay implements Replayed {
     // What cannot be read is a finding already; the log goes on behind it, by the event's word.
     log.clock = content?.quote?.clock
     log.batches++
+    log.range = content && log.range && append(log.range, batchLeaf(content.header))
     log.nextSeq = firstSeq + BigInt(count)
     log.head = head
     log.nvCounter = nvCounter
@@ -114,6 +142,28 @@ class Replay implements Replayed {
   #apply(event: LedgerEvent): void {
     const contradiction = this.history.apply(event)
     if (contradiction !== undefined) this.#addInconsistency(contradiction)
+  }
+
+  #requireRegistrar(account: Hex, hostId: Hex): void {
+    if (this.history.decisions.isRegistrar(account)) return
+    this.#findings.add('REGISTRAR_UNKNOWN', { kind: 'host', hostId }, `${account} is no registrar`)
+  }
+
+  #requireApprover(account: Hex, subject: Subject): void {
+    if (this.history.decisions.isApprover(account)) return
+    this.#findings.add('APPROVER_UNKNOWN', subject, `${account} is no approver`)
+  }
+
+  #requireSupport({ args: { vmmHash, epoch, validUntil } }: VmmAuthorised): void {
+    const { decisions } = this.history
+    const content = { vmmHash, epoch, validUntil, term: decisions.term?.number ?? 0 }
+    const { approvals, threshold } = decisions.supportOf('vmmRegistry', { kind: 'VmmApproval', content })
+    if (approvals >= threshold) return
+    this.#findings.add(
+      'THRESHOLD_MISSED',
+      { kind: 'vmm', vmmHash },
+      `authorised by ${approvals} approvals of ${threshold}`,
+    )
   }
 
   #addFaults(grantId: Hex, faults: readonly GrantFault[]): void {

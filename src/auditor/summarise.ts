@@ -12,7 +12,7 @@ export function summarise(results: AuditResults): AuditReport {
   const { ledger, to } = context
   const { history, logs } = replayed
   const hosts = [...logs.values()].map((log) => hostReport(results, log))
-  const vmms = [...history.vmms.values()].map(({ statuses }) => statuses.at(-1)?.value)
+  const vmms = [...history.vmms.values()].map(({ standings }) => standings.at(-1)?.value.status)
   const grants = [...history.grants.values()]
   const { auditLog } = ledger.deployment.contracts
   return {
@@ -40,7 +40,7 @@ export function summarise(results: AuditResults): AuditReport {
 
 function hostReport({ replayed, endorsements, findings }: AuditResults, log: HostLog): HostReport {
   const { hostId } = log
-  const registered = replayed.history.hosts.get(hostId)?.registered
+  const host = replayed.history.hosts.get(hostId)
   const endorsement = endorsements.get(hostId)
   const verified = [...log.records.values()].filter(({ record, batch }) =>
     isVerified(findings, replayed, record, batch),
@@ -49,8 +49,8 @@ function hostReport({ replayed, endorsements, findings }: AuditResults, log: Hos
     hostId,
     assurance: endorsement?.assurance ?? 'Unverified',
     subject: endorsement?.subject ?? '',
-    ledgerAddress: registered?.args.ledgerAddress ?? '0x',
-    registeredAt: registered?.blockNumber ?? 0n,
+    ledgerAddress: host?.identity.ledgerAddress ?? '0x',
+    registeredAt: host?.registered.blockNumber ?? 0n,
     batches: log.batches,
     // Records whose batch cannot be read count too: they are on the ledger, and not verified.
     operations: Number(log.nextSeq),

@@ -1,7 +1,8 @@
-import { toHex, type Hex } from '../core/bytes.ts'
+import type { Hex } from '../core/bytes.ts'
 import type { VerifiedQuote } from '../evidence/quote.ts'
-import { decodeCommit } from '../ledger/commit.ts'
-import type { BatchCommitted, HostRegistered } from '../ledger/event.ts'
+import { decodeCommit, quoteOnLedger } from '../ledger/commit.ts'
+import type { BatchCommitted } from '../ledger/event.ts'
+import { BATCH_MODES } from '../ledger/state.ts'
 import { hashHeader, type BatchHeader } from '../record/batch.ts'
 import { leafOf, type OperationRecord } from '../record/record.ts'
 import { rootOf } from '../record/tree.ts'
@@ -9,12 +10,16 @@ import type { PcrSelection } from '../tcg/pcr-selection.ts'
 import type { AuditContext } from './audit-context.ts'
 import { directCallOf } from './calldata.ts'
 import type { FindingLog, Subject } from './finding-log.ts'
+import { maySpeak, type HostIdentity } from './host-identity.ts'
 import { isFresh, verifyLedgerQuote } from './verify-quote.ts'
 
 /** What a batch's transaction holds, as far as it can be judged without the history. */
 export interface BatchContent {
   readonly header: BatchHeader
-  readonly records: readonly OperationRecord[]
+  /** Undefined where the batch is anchored: they are not on the ledger. */
+  readonly records: readonly OperationRecord[] | undefined
+  /** Of each record, the index of its context: uses are counted context by context. */
+  readonly contextOf: readonly number[]
   /** Undefined where the quote does not hold. */
   readonly quote: VerifiedQuote | undefined
   /** Seconds since the epoch: of the batch's block, and of the blocks at which access was checked. */
@@ -29,31 +34,32 @@ const RESETTABLE_PCRS: readonly number[] = [16, 23]
  * Verifies a batch by itself: sent by the host's ledger key, its root that of its records, under a fresh quote of the host's TPM
  * over its header.
  *
- * @param host the registration of the host that the event names, undefined where there is none
+ * @param identity the keys of the host that the event names, undefined where there is none
  * @returns undefined where the records cannot be read; there is a finding then
  */
 export async function verifyBatch(
   context: AuditContext,
   findings: FindingLog,
   event: BatchCommitted,
-  host: HostRegistered | undefined,
+  identity: HostIdentity | undefined,
 ): Promise<BatchContent | undefined> {
   const { hostId, firstSeq } = event.args
   const subject: Subject = { kind: 'batch', hostId, firstSeq }
-  const call = await directCallOf(context, findings, subject, event, 'commit')
+  const name = BATCH_MODES[event.args.mode] === 'Anchored' ? 'anchor' : 'commit'
+  const call = await directCallOf(context, findings, subject, event, name)
   if (call === undefined) return undefined
-  if (host !== undefined) findings.same('SENDER_WRONG', subject, 'sender', host.args.ledgerAddress, call.from)
+  if (identity !== undefined && !maySpeak(identity, call.from, event.blockNumber)) {
+    findings.same('SENDER_WRONG', subject, 'sender', identity.ledgerAddress, call.from)
+  }
   const commit = await findings.attempt('CALLDATA_MALFORMED', subject, 'calldata', () => decodeCommit(call.input))
   if (commit === undefined) return undefined
-  const { header, records } = commit
-  verifyContent(findings, subject, header, records)
-  const signed = { attest: toHex(commit.quote.attest), r: toHex(commit.quote.r), s: toHex(commit.quote.s) }
+  const { header, records, contextOf } = commit
+  if (records !== undefined) verifyContent(findings, subject, header, records)
   const quote = await findings.attempt('BATCH_QUOTE_INVALID', subject, 'quote', () => {
-    if (host === undefined) throw new RangeError(`host ${hostId} is not registered`)
-    const { akPublic } = host.args
+    if (identity === undefined) throw new RangeError(`host ${hostId} is not registered`)
     return verifyLedgerQuote(context, {
-      quote: signed,
-      akPublic,
+      quote: quoteOnLedger(commit.quote),
+      akQualifiedName: identity.akQualifiedName,
       purpose: 'commit',
       contract: 'auditLog',
       hostId: header.hostId,
@@ -67,9 +73,9 @@ export async function verifyBatch(
   }
   if (quote !== undefined) verifySelection(findings, subject, quote.selections)
   const times = await findings.attempt('LEDGER_UNREADABLE', subject, 'blocks', () =>
-    readTimestamps(context, event.blockNumber, records),
+    readTimestamps(context, event.blockNumber, records ?? []),
   )
-  return times === undefined ? undefined : { header, records, quote, ...times }
+  return times === undefined ? undefined : { header, records, contextOf, quote, ...times }
 }
 
 /** A selection as text: `sha256:0,2,4`. */
@@ -86,10 +92,6 @@ function verifyContent(
   findings.same('ROOT_DIFFERS', subject, 'count', header.count, records.length)
   const root: Hex | 'none' = records.length === 0 ? 'none' : rootOf(records.map(leafOf))
   findings.same('ROOT_DIFFERS', subject, 'root', root, header.root)
-  records.forEach((record, i) => {
-    const expected = `${header.hostId}/${(header.firstSeq + BigInt(i)).toString()}`
-    findings.same('RECORD_MISPLACED', subject, `record ${i}`, expected, `${record.hostId}/${record.seq.toString()}`)
-  })
 }
 
 function verifySelection(findings: FindingLog, subject: Subject, selections: readonly PcrSelection[]): void {

@@ -1,5 +1,12 @@
 import type { Hex } from '../core/bytes.ts'
-import type { DataRegistered, Granted, GrantRevoked } from '../ledger/event.ts'
+import type {
+  DataRegistered,
+  Granted,
+  GrantCancelled,
+  GrantRevoked,
+  OwnershipAccepted,
+  OwnershipOffered,
+} from '../ledger/event.ts'
 import { signerOf } from '../record/eip712.ts'
 import { grantId as idOf } from '../record/grant.ts'
 import { dataId as dataIdOf } from '../record/hash.ts'
@@ -39,6 +46,31 @@ export async function verifyGrantRevoked(
   const { grantId, by } = event.args
   const expected = { names: ['revoke'], actor: by, args: { id: grantId } }
   return verifyActor(context, findings, { kind: 'grant', grantId }, event, expected)
+}
+
+/** Verifies that a grant was cancelled by who might have signed it. */
+export async function verifyGrantCancelled(
+  context: AuditContext,
+  findings: FindingLog,
+  event: GrantCancelled,
+): Promise<Authorship> {
+  const { grantId, grantor } = event.args
+  const expected = { names: ['cancel'], actor: grantor, args: { id: grantId } }
+  return verifyActor(context, findings, { kind: 'grant', grantId }, event, expected)
+}
+
+/** Verifies that the ownership of data was offered by its owner, or accepted by who has it now. */
+export async function verifyOwnership(
+  context: AuditContext,
+  findings: FindingLog,
+  event: OwnershipOffered | OwnershipAccepted,
+): Promise<Authorship> {
+  const { dataId, owner } = event.args
+  const expected =
+    event.name === 'OwnershipOffered'
+      ? { names: ['offerOwnership'], actor: owner, args: { dataId, candidate: event.args.candidate } }
+      : { names: ['acceptOwnership'], actor: owner, args: { dataId } }
+  return verifyActor(context, findings, { kind: 'data', dataId }, event, expected)
 }
 
 /** Verifies that data was registered by its owner: nobody else can make its id. */

@@ -9,9 +9,10 @@ import { sha256 } from '../record/hash.ts'
 import { stringify } from '../record/json.ts'
 import { requireAttestationKey } from '../tcg/attestation-key.ts'
 import { decodePublic } from '../tcg/public.ts'
-import { ask, type AuditContext } from './audit-context.ts'
+import type { AuditContext } from './audit-context.ts'
 import { directCallOf } from './calldata.ts'
 import type { FindingLog, Subject } from './finding-log.ts'
+import { registeredIdentity } from './host-identity.ts'
 import { isFresh, verifyLedgerQuote } from './verify-quote.ts'
 
 /**
@@ -27,16 +28,12 @@ export async function verifyHost(
   findings: FindingLog,
   event: HostRegistered,
 ): Promise<Endorsement | undefined> {
-  const { hostId, akPublic, ekPublic, registrar } = event.args
+  const { hostId, ekPublic, quote } = event.args
   const subject: Subject = { kind: 'host', hostId }
   findings.same('HOST_ID_DIFFERS', subject, 'hostId', sha256(fromHex(ekPublic)), hostId)
   await findings.attempt('AK_UNFIT', subject, 'attestation key', () =>
-    requireAttestationKey(decodePublic(fromHex(akPublic))),
+    requireAttestationKey(decodePublic(fromHex(quote.akPublic))),
   )
-  await findings.attempt('LEDGER_UNREADABLE', subject, 'registrar', async () => {
-    const isRegistrar = await ask(context, 'hostRegistry', 'isRegistrar', [registrar])
-    if (isRegistrar !== true) findings.add('REGISTRAR_UNKNOWN', subject, `${registrar} is no registrar`)
-  })
   await verifyCall(context, findings, subject, event)
   await verifyRegistrationQuote(context, findings, subject, event)
   return verifyAssurance(context, findings, subject, event)
@@ -69,15 +66,16 @@ async function verifyRegistrationQuote(
   context: AuditContext,
   findings: FindingLog,
   subject: Subject,
-  { args: { hostId, akPublic, ledgerAddress, anchorBlock, quote }, blockNumber }: HostRegistered,
+  { args: { hostId, ledgerAddress, anchorBlock, quote }, blockNumber }: HostRegistered,
 ): Promise<void> {
+  const { akPublic } = quote
   if (!isFresh(anchorBlock, blockNumber)) {
     findings.add('ANCHOR_STALE', subject, `anchor ${anchorBlock.toString()}, block ${blockNumber.toString()}`)
   }
   await findings.attempt('REGISTRATION_QUOTE_INVALID', subject, 'registration quote', () =>
     verifyLedgerQuote(context, {
       quote,
-      akPublic,
+      akQualifiedName: registeredIdentity(akPublic, ledgerAddress).akQualifiedName,
       purpose: 'register',
       contract: 'hostRegistry',
       hostId,
@@ -96,15 +94,14 @@ async function verifyCall(
 ): Promise<void> {
   const call = await directCallOf(context, findings, subject, event, 'register')
   if (call === undefined) return
-  const { hostId, registrar, assurance, anchorBlock, ekPublic, akPublic, ekCertificate, ledgerAddress, quote } =
-    event.args
+  const { hostId, registrar, assurance, anchorBlock, ekPublic, ekCertificate, ledgerAddress, quote } = event.args
   findings.same('SENDER_WRONG', subject, 'registrar', registrar, call.from)
-  const registration = { ekPublic, akPublic, ekCertificate, ledgerAddress, assurance }
+  const registration = { ekPublic, ekCertificate, ledgerAddress, assurance }
   const { addressSignature, ...called } = call.args
   if (stringify({ registration, anchorBlock, quote }) !== stringify(called)) {
     findings.add('CALLDATA_DIFFERS', subject, 'the registration in the calldata is not the one in the event')
   }
-  const digest = ledgerAddressClaimDigest(context.ledger.domain('hostRegistry'), hostId, fromHex(akPublic))
+  const digest = ledgerAddressClaimDigest(context.ledger.domain('hostRegistry'), hostId, fromHex(quote.akPublic))
   const signer = signerOf(digest, addressSignature as Hex)
   findings.same('ADDRESS_CLAIM_INVALID', subject, 'signer of the address claim', ledgerAddress, signer)
 }

@@ -8,8 +8,8 @@ import type { AuditContext } from './audit-context.ts'
 /** A quote on the ledger, and all that it must commit to. */
 export interface LedgerQuote {
   readonly quote: QuoteOnLedger
-  /** The host's AK, TPMT_PUBLIC. */
-  readonly akPublic: Hex
+  /** SHA-256 part of the qualified name of the host's AK at that time. */
+  readonly akQualifiedName: Hex
   readonly purpose: QuotePurpose
   readonly contract: ContractName
   readonly hostId: Hex
@@ -34,28 +34,28 @@ export async function verifyLedgerQuote(context: AuditContext, claim: LedgerQuot
     payloadHash: claim.payloadHash,
     anchorBlockHash: anchor.hash,
   })
-  const { attest, r, s } = claim.quote
-  const signed = { attest: fromHex(attest), r: fromHex(r, 32), s: fromHex(s, 32) }
-  return verifyQuote(signed, fromHex(claim.akPublic), binding)
+  const { akPublic, attest, signature } = claim.quote
+  const signed = { akPublic: fromHex(akPublic), attest: fromHex(attest), signature: fromHex(signature) }
+  return verifyQuote(signed, fromHex(claim.akQualifiedName), binding)
 }
 
 /**
- * Verifies the quote with which a host proposed its VMM.
+ * Verifies the quote with which a host proposed or proved its VMM.
  *
- * @param akPublic the host's AK, TPMT_PUBLIC, as it was registered
+ * @param akQualifiedName SHA-256 part of the qualified name of the host's AK at that time
  * @param call the arguments of `propose`; untrusted
  * @throws EvidenceError; LedgerError where the node does not give the anchor block
  */
 export function verifyProposalQuote(
   context: AuditContext,
-  akPublic: Hex,
-  { hostId, manifestHash }: VmmProposed['args'],
+  akQualifiedName: Hex,
+  { hostId, manifestHash }: Pick<VmmProposed['args'], 'hostId' | 'manifestHash'>,
   call: Readonly<Record<string, unknown>>,
 ): Promise<VerifiedQuote> {
   const { anchorBlock, quote } = call as { readonly anchorBlock: bigint; readonly quote: QuoteOnLedger }
   return verifyLedgerQuote(context, {
     quote,
-    akPublic,
+    akQualifiedName,
     purpose: 'vmm',
     contract: 'vmmRegistry',
     hostId,

@@ -6,8 +6,11 @@ import { requestHash } from '../record/request.ts'
 import type { FindingLog, Subject } from './finding-log.ts'
 import type { Replayed } from './replay.ts'
 
-/** What became of a receipt: its record is on the ledger as promised, or not yet, or the promise is broken. */
-export type ReceiptOutcome = 'kept' | 'pending' | 'broken'
+/**
+ * What became of a receipt: its record is on the ledger as promised, or not yet; or in a batch that was committed by its root alone,
+ * so that the ledger cannot say; or the promise is broken.
+ */
+export type ReceiptOutcome = 'kept' | 'pending' | 'anchored' | 'broken'
 
 /**
  * Holds a customer's receipt against the ledger: who asked, what the host promised, and what it committed.
@@ -26,17 +29,21 @@ export function verifyReceipt(
   const { record, group } = receipt
   const { hostId, seq } = record
   const subject: Subject = { kind: 'receipt', hostId, seq }
-  const address = history.hosts.get(hostId)?.registered.args.ledgerAddress
-  if (address === undefined) {
+  const host = history.hosts.get(hostId)
+  if (host === undefined) {
     findings.add('RECEIPT_INVALID', subject, `host ${hostId} is not registered`)
     return 'broken'
   }
-  const faults = receiptFaults(domain, receipt, address)
+  // An address stays answerable for what it signed. Where none signed, the faults are those under the present one.
+  const faults = host.addresses
+    .map((address) => receiptFaults(domain, receipt, address))
+    .reduce((best, some) => (some.length <= best.length ? some : best))
   for (const fault of faults) findings.add('RECEIPT_INVALID', subject, fault)
   verifyRequest(findings, subject, receipt, domain)
 
   const committed = logs.get(hostId)?.records.get(seq)
   if (committed === undefined) {
+    if (logs.get(hostId)?.isAnchored(seq) === true) return faults.length === 0 ? 'anchored' : 'broken'
     if (latestBlock <= group.includeBy) return 'pending'
     const detail = `promised by block ${group.includeBy.toString()}, not there at block ${latestBlock.toString()}`
     findings.add('RECORD_OMITTED', subject, detail)

@@ -1,21 +1,26 @@
 import type { Hex } from '../core/bytes.ts'
 import type { Endorsement } from '../evidence/endorsement.ts'
-import type { BatchCommitted, HostRegistered, LedgerEvent } from '../ledger/event.ts'
+import type { BatchCommitted, LedgerEvent } from '../ledger/event.ts'
+import { HOST_STATUSES } from '../ledger/state.ts'
 import type { Receipt } from '../record/receipt.ts'
 import { openContext, type AuditContext } from './audit-context.ts'
 import type { AuditReport } from './audit-report.ts'
 import { verifyActor, type Authorship } from './calldata.ts'
 import { FindingLog } from './finding-log.ts'
+import { identitiesOf } from './host-identity.ts'
 import type { LedgerReader } from './ledger-reader.ts'
 import { readEvents } from './read-events.ts'
 import { replay } from './replay.ts'
 import { summarise } from './summarise.ts'
 import { verifyBatch, type BatchContent } from './verify-batch.ts'
-import { verifyData, verifyGrant, verifyGrantRevoked } from './verify-grant.ts'
+import { verifyApproval } from './verify-decision.ts'
+import { verifyFraud } from './verify-fraud.ts'
+import { verifyData, verifyGrant, verifyGrantCancelled, verifyGrantRevoked, verifyOwnership } from './verify-grant.ts'
 import { verifyHost } from './verify-host.ts'
 import { verifyReceipt } from './verify-receipt.ts'
+import { verifyReplacement, verifyRotation } from './verify-rotation.ts'
 import { verifyState } from './verify-state.ts'
-import { verifyApprover, verifyProposal, verifyThreshold } from './verify-vmm.ts'
+import { verifyProposal, verifyRevocation, verifyShown } from './verify-vmm.ts'
 
 /** What an audit needs. */
 export interface AuditOrder {
@@ -79,16 +84,14 @@ async function verifyEvents(
   events: readonly LedgerEvent[],
   onProgress: (label: string) => void,
 ): Promise<EventEvidence> {
-  const hosts = new Map<Hex, HostRegistered>()
-  for (const event of events) {
-    if (event.name === 'HostRegistered' && !hosts.has(event.args.hostId)) hosts.set(event.args.hostId, event)
-  }
+  const identities = identitiesOf(events)
   const contents = new Map<BatchCommitted, BatchContent | undefined>()
   const endorsements = new Map<Hex, Endorsement>()
   let indirect = 0
 
   const verifyOne = async (event: LedgerEvent, found: FindingLog): Promise<void> => {
     const count = (authorship: Authorship): void => void (indirect += authorship === 'contract' ? 1 : 0)
+    const identity = identities.get(event)
     switch (event.name) {
       case 'HostRegistered': {
         const endorsement = await verifyHost(context, found, event)
@@ -96,27 +99,47 @@ async function verifyEvents(
         return
       }
       case 'HostStatusChanged': {
-        const { hostId, by } = event.args
-        const expected = { names: ['suspend', 'reinstate'], actor: by, args: { hostId } }
+        const { hostId, by, status } = event.args
+        const names = [
+          { Active: 'reinstate', Suspended: 'suspend', Retired: 'retire' }[String(HOST_STATUSES[status])] ?? '',
+        ]
+        const expected = { names, actor: by, args: { hostId } }
         return count(await verifyActor(context, found, { kind: 'host', hostId }, event, expected))
       }
+      case 'LedgerAddressRotated':
+        return verifyRotation(context, found, event, identity)
+      case 'AttestationKeyReplaced':
+        return verifyReplacement(context, found, event, identity)
+      case 'DecisionApproved':
+        return count(await verifyApproval(context, found, event))
       case 'VmmProposed':
-        return verifyProposal(context, found, event, hosts.get(event.args.hostId))
-      case 'VmmApproved':
-        await verifyThreshold(context, found, event)
-        return count(await verifyApprover(context, found, event))
+        return verifyProposal(context, found, event, identity)
+      case 'VmmProven':
+        return verifyShown(context, found, event, identity)
       case 'VmmRevoked':
-        return count(await verifyApprover(context, found, event))
+        return count(await verifyRevocation(context, found, event))
       case 'DataRegistered':
         return count(await verifyData(context, found, event))
+      case 'OwnershipOffered':
+      case 'OwnershipAccepted':
+        return count(await verifyOwnership(context, found, event))
       case 'Granted':
         return count(await verifyGrant(context, found, event))
       case 'GrantRevoked':
         return count(await verifyGrantRevoked(context, found, event))
+      case 'GrantCancelled':
+        return count(await verifyGrantCancelled(context, found, event))
+      case 'BatchCommitted':
+        contents.set(event, await verifyBatch(context, found, event, identity))
+        return
+      case 'FraudProven':
+        return verifyFraud(context, found, event, addressesOf(events, event.args.hostId))
+      // These follow from approvals and batches: the history says whether they do.
+      case 'RegistrarChanged':
+      case 'ApproversChanged':
+      case 'VmmAuthorised':
       case 'GrantUsed':
         return
-      case 'BatchCommitted':
-        contents.set(event, await verifyBatch(context, found, event, hosts.get(event.args.hostId)))
     }
   }
 
@@ -131,4 +154,12 @@ async function verifyEvents(
     for (const { found } of some) findings.include(found)
   }
   return { contents, endorsements, indirect }
+}
+
+/** Every ledger address that ever spoke for a host. */
+function addressesOf(events: readonly LedgerEvent[], hostId: Hex): readonly Hex[] {
+  return events.flatMap((event) => {
+    if (event.name === 'HostRegistered' && event.args.hostId === hostId) return [event.args.ledgerAddress]
+    return event.name === 'LedgerAddressRotated' && event.args.hostId === hostId ? [event.args.to] : []
+  })
 }

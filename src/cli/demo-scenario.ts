@@ -9,6 +9,7 @@ import { equal, toHex, type Hex } from '../core/bytes.ts'
 import { codeOf, messageOf } from '../core/error.ts'
 import { readConfig } from '../agent/config.ts'
 import { ACCESS_POLICY } from '../ledger/abi.ts'
+import { approveVmm } from '../ledger/approve.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { readDeployment } from '../ledger/deployment.ts'
 import { keyFileSigner, type DigestSigner } from '../ledger/signer.ts'
@@ -29,7 +30,6 @@ import {
 } from '../agent/client.ts'
 import { stepsTable } from './operation.ts'
 import { short, type Output } from './output.ts'
-import { approveVmm } from './vmm.ts'
 
 /** What the demonstration needs: where to speak, where the stack lives, and the file. */
 export interface ScenarioInput {
@@ -257,8 +257,8 @@ class Demonstration {
         config: config.vmm,
         signer: this.#signers.deployer,
       })
-      await approveVmm(this.#ledger, vmmHash, approver1)
-      const { status } = await approveVmm(this.#ledger, vmmHash, approver2)
+      await approveVmm(this.#ledger, approver1, vmmHash)
+      const { status } = await approveVmm(this.#ledger, approver2, vmmHash)
       this.#output.line(`the new VMM, proposed with a quote, is ${status.toLowerCase()} after two approvals:`)
       this.#output.line(`         ${vmmHash}`)
     } finally {

@@ -1,9 +1,8 @@
 import { Command } from 'commander'
 import { appraiseProposal, type AppraisedProposal } from '../auditor/appraise-proposal.ts'
 import { toHex, type Hex } from '../core/bytes.ts'
-import { VMM_REGISTRY } from '../ledger/abi.ts'
-import type { Ledger } from '../ledger/ledger.ts'
-import type { DigestSigner } from '../ledger/signer.ts'
+import { approveVmm } from '../ledger/approve.ts'
+import { NO_END } from '../ledger/state.ts'
 import {
   DIRECTORY,
   configOf,
@@ -16,7 +15,7 @@ import {
   type PlaceOptions,
 } from './context.ts'
 import { AppraisalError } from './error.ts'
-import { bytes32 } from './options.ts'
+import { bytes32, moment } from './options.ts'
 import { Output, table } from './output.ts'
 
 /** `attestry vmm`: the hypervisors that are authorised. */
@@ -32,6 +31,7 @@ export function vmmCommand(): Command {
       '--log <file>',
       "the host's event log: appraise the proposal's quote against it first, and refuse where a claim fails",
     )
+    .option('--valid-until <time>', 'the end of its validity: +90d, or a date; approvals must name the same', moment)
     .addHelpText('after', '\nExample:\n  attestry vmm approve 0x… --as approver1 --log .attestry/vmm.cel')
     .action(approveProposed)
   const list = withLedger(new Command('list'))
@@ -60,7 +60,12 @@ async function proposeRunning(options: PlaceOptions): Promise<void> {
   }
 }
 
-async function approveProposed(vmmHash: Hex, options: PlaceOptions & { readonly log?: string }): Promise<void> {
+interface ApproveOptions extends PlaceOptions {
+  readonly log?: string
+  readonly validUntil?: bigint
+}
+
+async function approveProposed(vmmHash: Hex, options: ApproveOptions): Promise<void> {
   const output = new Output(options.json === true)
   const signer = await signerOf(options)
   const log = options.log === undefined ? undefined : readInput(options.log)
@@ -74,7 +79,9 @@ async function approveProposed(vmmHash: Hex, options: PlaceOptions & { readonly 
         `not approved: the log does not explain the quote (${failed.join(', ')})`,
       )
     }
-    const { status, approvals } = await output.progress('approving', () => approveVmm(ledger, vmmHash, signer))
+    const { status, approvals } = await output.progress('approving', () =>
+      approveVmm(ledger, signer, vmmHash, options.validUntil),
+    )
     output.result(
       { ok: true, vmmHash, status, approvals, ...(appraisal === undefined ? {} : { claims: appraisal.claims }) },
       `${vmmHash} is ${status} with ${approvals} approval${approvals === 1 ? '' : 's'}`,
@@ -92,19 +99,6 @@ function appraisalText({ claims, log }: AppraisedProposal): string {
   return [table(components), '', table(claims.map(({ claim, result, found }) => [result, claim, found]))].join('\n')
 }
 
-/** Enters one approver's approval, for the VMM's present epoch. */
-export async function approveVmm(
-  ledger: Ledger,
-  vmmHash: Hex,
-  approver: DigestSigner,
-): Promise<{ status: string; approvals: number }> {
-  const { epoch } = await ledger.vmm(vmmHash)
-  const data = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch]) as Hex
-  await ledger.submit(approver, { to: 'vmmRegistry', data })
-  const { status, approvals } = await ledger.vmm(vmmHash)
-  return { status, approvals }
-}
-
 async function listVmms(options: PlaceOptions): Promise<void> {
   const output = new Output(options.json === true)
   await usingLedger(options, async (ledger) => {
@@ -117,8 +111,14 @@ async function listVmms(options: PlaceOptions): Promise<void> {
       vmms.length === 0
         ? 'no VMM was proposed yet'
         : table([
-            ['vmm', 'state', 'epoch', 'approvals'],
-            ...vmms.map(({ vmmHash, status, epoch, approvals }) => [vmmHash, status, String(epoch), String(approvals)]),
+            ['vmm', 'state', 'epoch', 'proven', 'valid until'],
+            ...vmms.map(({ vmmHash, status, epoch, isProven, validUntil }) => [
+              vmmHash,
+              status,
+              String(epoch),
+              isProven ? 'yes' : 'no',
+              status !== 'Authorised' || validUntil === NO_END ? '' : new Date(Number(validUntil) * 1000).toISOString(),
+            ]),
           ]),
     )
   })

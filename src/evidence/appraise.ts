@@ -1,6 +1,6 @@
 import { equal, toHex, type Hex } from '../core/bytes.ts'
 import { replay, type LoggedEvent } from '../tcg/event-log.ts'
-import type { PcrSelection } from '../tcg/pcr-selection.ts'
+import { RESETTABLE_PCRS, type PcrSelection } from '../tcg/pcr-selection.ts'
 import type { VerifiedQuote } from './quote.ts'
 import { pcrDigest } from './vmm-hash.ts'
 
@@ -35,8 +35,6 @@ export interface AttestationResult {
 }
 
 const FIRMWARE_PCRS = 8
-/** The PCRs that software may reset at will: debugging and applications (PC Client Platform TPM Profile, "PCR attributes"). */
-const RESETTABLE_PCRS: readonly number[] = [16, 23]
 
 /**
  * Appraises a quote: its measurement is authorised, and a log or a reference value explains every PCR in it.

@@ -1,4 +1,4 @@
-import { concat, equal, fromHex, toHex, type Hex } from '../core/bytes.ts'
+import { equal, toHex, type Hex } from '../core/bytes.ts'
 import { requireEndorsementKey } from '../tcg/endorsement-key.ts'
 import { TcgError } from '../tcg/error.ts'
 import { sha256 } from '../tcg/hash.ts'
@@ -6,6 +6,7 @@ import { decodePublic, type TpmPublic } from '../tcg/public.ts'
 import { parseCertificate, type Certificate } from './certificate.ts'
 import { findPath, type CertificatePath } from './chain.ts'
 import { EvidenceError, type EvidenceErrorCode } from './error.ts'
+import { publicKeyInfoOf } from './public-key-info.ts'
 
 /** An EK, its certificate, and what the certificate is held against. */
 export interface EndorsementClaim {
@@ -37,14 +38,6 @@ export interface Endorsement {
 const EK_CERTIFICATE = '2.23.133.8.1'
 /** What software TPMs say of themselves: libtpms and the TPM reference code name IBM by its PCI id, swtpm adds its model. */
 const EMULATOR = { manufacturer: 'id:00001014', model: /swtpm/i }
-
-/** DER of a SubjectPublicKeyInfo up to the key (RFC 3279, sections 2.3.1 and 2.3.5; RFC 5480, section 2.1.1). */
-const SPKI = {
-  RSA: fromHex('0x30820122300d06092a864886f70d01010105000382010f003082010a0282010100'),
-  'P-256': fromHex('0x3059301306072a8648ce3d020106082a8648ce3d03010703420004'),
-  'P-384': fromHex('0x3076301006072a8648ce3d020106052b8104002203620004'),
-}
-const EXPONENT_65537 = fromHex('0x0203010001')
 
 /**
  * Verifies that a trusted root vouches for an EK: a key made by the TCG's template, the very key of an EK certificate, with a path
@@ -112,8 +105,4 @@ function requireEkCertificate({ authority, extendedKeyUsage, keyUsage }: Certifi
   }
   const usage = ek.type === 'rsa' ? 'keyEncipherment' : 'keyAgreement'
   if (keyUsage?.[usage] !== true) throw new EvidenceError('CERTIFICATE_USAGE', `expected the key usage ${usage}`)
-}
-
-function publicKeyInfoOf(ek: TpmPublic): Uint8Array {
-  return ek.type === 'rsa' ? concat(SPKI.RSA, ek.modulus, EXPONENT_65537) : concat(SPKI[ek.curve], ek.x, ek.y)
 }

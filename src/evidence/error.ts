@@ -5,6 +5,7 @@ import { CodedError } from '../core/error.ts'
  *
  * - `PCR_VALUES`: values that do not fit the selection
  * - `QUOTE_MALFORMED`: no quote, or not its one encoding
+ * - `QUOTE_KEY`: another attestation key came with the quote
  * - `QUOTE_SIGNER`, `QUOTE_NONCE`, `QUOTE_SIGNATURE`: made by another key, for another purpose, or not at all
  * - `AK_UNSUITABLE`: a key whose quotes are worth nothing
  * - `EK_UNSUITABLE`: an EK that does not follow a template of the TCG
@@ -18,6 +19,7 @@ import { CodedError } from '../core/error.ts'
 export type EvidenceErrorCode =
   | 'PCR_VALUES'
   | 'QUOTE_MALFORMED'
+  | 'QUOTE_KEY'
   | 'QUOTE_SIGNER'
   | 'QUOTE_NONCE'
   | 'QUOTE_SIGNATURE'

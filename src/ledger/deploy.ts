@@ -61,7 +61,7 @@ async function deploy(rpc: Rpc, signer: DigestSigner, options: DeployOptions): P
   // The order of CONTRACT_NAMES is the order of deployment.
   const [hosts, vmms, policy, log] = [address(0), address(1), address(2), address(3)]
   const plans: Readonly<Record<ContractName, { readonly address: Hex; readonly args: readonly unknown[] }>> = {
-    hostRegistry: { address: hosts, args: [options.registrars] },
+    hostRegistry: { address: hosts, args: [vmms, options.registrars] },
     vmmRegistry: { address: vmms, args: [hosts, options.approvers, options.threshold] },
     accessPolicy: { address: policy, args: [hosts, vmms, log] },
     auditLog: { address: log, args: [hosts, vmms, policy] },

@@ -20,6 +20,7 @@ import {
   HOST_STATUSES,
   VMM_STATUSES,
   type AccessRequest,
+  type Approvers,
   type GrantState,
   type Host,
   type HostClock,
@@ -132,6 +133,28 @@ export class Ledger {
     return { status: nameOf(VMM_STATUSES, status), ...rest }
   }
 
+  /** Whether an account may register hosts. */
+  async isRegistrar(account: Hex, block?: bigint): Promise<boolean> {
+    return (await this.#view<{ 0: boolean }>('hostRegistry', 'isRegistrar', [account], block))[0]
+  }
+
+  /** The number that the next decision about a registrar must name. */
+  async registrarNonce(account: Hex, block?: bigint): Promise<bigint> {
+    return (await this.#view<{ 0: bigint }>('hostRegistry', 'registrarNonce', [account], block))[0]
+  }
+
+  /** Who decides by k-of-n. */
+  async approvers(block?: bigint): Promise<Approvers> {
+    const one = async <T>(name: string): Promise<T> => (await this.#view<{ 0: T }>('vmmRegistry', name, [], block))[0]
+    const term = await one<number>('term')
+    return { term, approvers: await one<readonly Hex[]>('approvers'), threshold: await one<number>('threshold') }
+  }
+
+  /** How many approvals of the present term a decision has. */
+  async approvalsOf(contract: 'hostRegistry' | 'vmmRegistry', decision: Hex, block?: bigint): Promise<number> {
+    return (await this.#view<{ 0: number }>(contract, 'approvalsOf', [decision], block))[0]
+  }
+
   /** Whether a VMM is authorised now, or was at the end of a block. */
   async isAuthorised(vmmHash: Hex, block?: bigint): Promise<boolean> {
     return (await this.#view<{ 0: boolean }>('vmmRegistry', 'isAuthorised', [vmmHash], block))[0]
@@ -149,6 +172,16 @@ export class Ledger {
     return (await this.#view<{ 0: Hex }>('accessPolicy', 'ownerOf', [dataId], block))[0]
   }
 
+  /** Who may accept the ownership of data; the zero address for nobody. */
+  async candidateOf(dataId: Hex, block?: bigint): Promise<Hex> {
+    return (await this.#view<{ 0: Hex }>('accessPolicy', 'candidateOf', [dataId], block))[0]
+  }
+
+  /** Whether a grantor cancelled a signature of a grant. */
+  async isCancelled(grantId: Hex, grantor: Hex, block?: bigint): Promise<boolean> {
+    return (await this.#view<{ 0: boolean }>('accessPolicy', 'isCancelled', [grantId, grantor], block))[0]
+  }
+
   /** The sequence number that a host's next record must have. */
   async nextSeq(hostId: Hex, block?: bigint): Promise<bigint> {
     return (await this.#view<{ 0: bigint }>('auditLog', 'nextSeq', [hostId], block))[0]
@@ -157,6 +190,21 @@ export class Ledger {
   /** A host's hash chain, zero before its first batch. */
   async head(hostId: Hex, block?: bigint): Promise<Hex> {
     return (await this.#view<{ 0: Hex }>('auditLog', 'head', [hostId], block))[0]
+  }
+
+  /** How many batches a host committed. */
+  async batches(hostId: Hex, block?: bigint): Promise<number> {
+    return (await this.#view<{ 0: number }>('auditLog', 'batches', [hostId], block))[0]
+  }
+
+  /** A peak of the range of a host's batches (docs/formats.md, "Batches of a host"), zero where there never was one. */
+  async peak(hostId: Hex, height: number, block?: bigint): Promise<Hex> {
+    return (await this.#view<{ 0: Hex }>('auditLog', 'peak', [hostId, height], block))[0]
+  }
+
+  /** The hash of the last proof of fraud against a host, zero for none. */
+  async fraudOf(hostId: Hex, block?: bigint): Promise<Hex> {
+    return (await this.#view<{ proofHash: Hex }>('auditLog', 'fraudOf', [hostId], block)).proofHash
   }
 
   /** The TPM's state in a host's last batch; all 0 before the first. */

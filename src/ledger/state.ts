@@ -15,6 +15,13 @@ export type Assurance = (typeof ASSURANCES)[number]
 export const VMM_STATUSES = ['None', 'Proposed', 'Authorised', 'Revoked'] as const
 export type VmmStatus = (typeof VMM_STATUSES)[number]
 
+/** The names of the `BatchMode` numbers, in order. */
+export const BATCH_MODES = ['Records', 'Anchored'] as const
+export type BatchMode = (typeof BATCH_MODES)[number]
+
+/** The time that never comes: what `validUntil`, `notAfter` and deadlines say where there is no end. */
+export const NO_END = 2n ** 64n - 1n
+
 /** A host; status None where there is none. */
 export interface Host {
   readonly status: HostStatus
@@ -22,20 +29,33 @@ export interface Host {
   /** The block of the last change of status. */
   readonly since: bigint
   readonly ledgerAddress: Hex
-  readonly akX: Hex
-  readonly akY: Hex
   /** SHA-256 part of the AK's qualified name. */
   readonly akQualifiedName: Hex
+  /** The address before the last rotation, zero for none. */
+  readonly previousAddress: Hex
+  /** The last block in which the previous address may still submit. */
+  readonly previousUntil: bigint
 }
 
 /** A VMM; status None where there is none. */
 export interface Vmm {
   readonly status: VmmStatus
+  /** Whether a host's quote showed it, in this epoch; false for a prediction. */
+  readonly isProven: boolean
   readonly epoch: number
-  readonly approvals: number
-  readonly authorisedAt: bigint
-  readonly revokedAt: bigint
+  /** The block of the last change of status. */
+  readonly since: bigint
+  /** Seconds since the epoch, inclusive; `NO_END` for none, 0 before it is authorised. */
+  readonly validUntil: bigint
   readonly manifestHash: Hex
+}
+
+/** Who decides by k-of-n. */
+export interface Approvers {
+  /** Counts the sets of approvers from 1. */
+  readonly term: number
+  readonly approvers: readonly Hex[]
+  readonly threshold: number
 }
 
 /** A grant as it was entered, and what became of it; `grantedAt` 0 where there is none. */

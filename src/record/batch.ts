@@ -27,3 +27,8 @@ export function hashHeader(header: BatchHeader): Hex {
 export function headAfter(header: BatchHeader): Hex {
   return keccak256(concat(fromHex(header.prevHead, 32), fromHex(hashHeader(header), 32)))
 }
+
+/** The header's leaf in the range of the host's batches: `keccak256(0x00 ‖ hashStruct(header))`. */
+export function batchLeaf(header: BatchHeader): Hex {
+  return keccak256(concat(Uint8Array.of(0), fromHex(hashHeader(header), 32)))
+}

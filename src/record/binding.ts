@@ -3,7 +3,7 @@ import { fromHex, type Hex } from '../core/bytes.ts'
 import { keccak256, sha256 } from './hash.ts'
 
 /** What a quote is for; a quote for one purpose is useless for another. */
-export type QuotePurpose = 'register' | 'vmm' | 'commit'
+export type QuotePurpose = 'register' | 'replace-ak' | 'rotate-address' | 'vmm' | 'commit'
 
 /** All that a quote's qualifying data commits to. */
 export interface QuoteBinding {
@@ -33,7 +33,12 @@ export function qualifyingData(binding: QuoteBinding): Uint8Array<ArrayBuffer> {
   return fromHex(sha256(fromHex(encoded)), 32)
 }
 
-/** The payload of a registration's quote: `keccak256(abi.encode(ledgerAddress, keccak256(akPublic)))`. */
+/** The payload of a registration's quote, and of one that replaces an AK: `keccak256(abi.encode(ledgerAddress, keccak256(akPublic)))`. */
 export function registrationPayload(ledgerAddress: Hex, akPublic: Uint8Array): Hex {
   return keccak256(fromHex(abi.encode(['address', 'bytes32'], [ledgerAddress, keccak256(akPublic)])))
+}
+
+/** The payload of a rotation's quote: `keccak256(abi.encode(from, to, overlapBlocks))`. */
+export function rotationPayload(from: Hex, to: Hex, overlapBlocks: bigint): Hex {
+  return keccak256(fromHex(abi.encode(['address', 'address', 'uint64'], [from, to, overlapBlocks])))
 }

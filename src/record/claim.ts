@@ -8,3 +8,22 @@ export const LEDGER_ADDRESS_CLAIM_TYPE = structType('LedgerAddressClaim', 'bytes
 export function ledgerAddressClaimDigest(domain: Domain, hostId: Hex, akPublic: Uint8Array): Hex {
   return typedDigest(domain, LEDGER_ADDRESS_CLAIM_TYPE, { hostId, akHash: keccak256(akPublic) })
 }
+
+export const ADDRESS_ROTATION_TYPE = structType(
+  'AddressRotation',
+  'bytes32 hostId, address from, address to, uint64 overlapBlocks',
+)
+
+/** A host's change of its ledger address. The verifying contract is the HostRegistry. */
+export interface AddressRotation {
+  readonly hostId: Hex
+  readonly from: Hex
+  readonly to: Hex
+  /** For so many blocks more both addresses may submit. */
+  readonly overlapBlocks: bigint
+}
+
+/** What both keys sign, the present one and the new one. */
+export function addressRotationDigest(domain: Domain, rotation: AddressRotation): Hex {
+  return typedDigest(domain, ADDRESS_ROTATION_TYPE, rotation)
+}

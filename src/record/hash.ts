@@ -2,6 +2,7 @@ import * as ethers from 'ethers'
 import { concat, fromHex, type Hex } from '../core/bytes.ts'
 
 export const ZERO_HASH: Hex = `0x${'00'.repeat(32)}`
+export const ZERO_ADDRESS: Hex = `0x${'00'.repeat(20)}`
 
 export function keccak256(bytes: Uint8Array): Hex {
   return ethers.keccak256(bytes) as Hex

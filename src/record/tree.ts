@@ -57,6 +57,7 @@ function parents(level: readonly Hex[]): readonly Hex[] {
   return above
 }
 
-function parent(left: Hex, right: Hex): Hex {
+/** The node above two: `keccak256(0x01 ‖ left ‖ right)`. */
+export function parent(left: Hex, right: Hex): Hex {
   return keccak256(concat(Uint8Array.of(1), fromHex(left, 32), fromHex(right, 32)))
 }

@@ -5,6 +5,7 @@ export const TPM_ALG = {
   SHA256: 0x000b,
   SHA384: 0x000c,
   NULL: 0x0010,
+  RSASSA: 0x0014,
   ECDSA: 0x0018,
   ECC: 0x0023,
   CFB: 0x0043,

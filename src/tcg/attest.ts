@@ -1,7 +1,8 @@
 import type { Reader } from '../core/reader.ts'
+import { HASHES, TPM_ALG } from './algorithm.ts'
 import { decodeWhole } from './decode.ts'
 import { TcgError } from './error.ts'
-import { readPcrSelections, requirePcrSelection, type PcrSelection } from './pcr-selection.ts'
+import { readPcrSelections, type PcrSelection } from './pcr-selection.ts'
 
 /** A TPMS_CLOCK_INFO (TPM 2.0 Part 2, 10.11.1). */
 export interface TpmClock {
@@ -15,55 +16,109 @@ export interface TpmClock {
   readonly safe: boolean
 }
 
-/** What a TPM says in a quote: a decoded TPMS_ATTEST. Untrusted until its signature is verified. */
-export interface QuoteAttest {
-  /** The signing key's qualified name. */
-  readonly qualifiedSigner: Uint8Array
-  /** The caller's qualifying data. */
-  readonly extraData: Uint8Array
-  readonly clock: TpmClock
-  readonly firmwareVersion: bigint
-  /** At least one, each of at least one PCR and each of another bank. */
+/** What a quote says of PCRs: a decoded TPMS_QUOTE_INFO. */
+export interface QuoteInfo {
+  /** One or two, each of another bank. They may be empty: see `requireMeaningful`. */
   readonly selections: readonly PcrSelection[]
   /** SHA-256 over the selected PCRs' values, 32 bytes. */
   readonly pcrDigest: Uint8Array
+}
+
+/** What a TPM says in a quote: a decoded TPMS_ATTEST. Untrusted until its signature is verified. */
+export interface QuoteAttest extends QuoteInfo {
+  /** The SHA-256 part of the signing key's qualified name, 32 bytes. */
+  readonly qualifiedSigner: Uint8Array
+  /** The caller's qualifying data, 32 bytes. */
+  readonly extraData: Uint8Array
+  readonly clock: TpmClock
+  readonly firmwareVersion: bigint
   /** The TPMS_QUOTE_INFO, byte for byte as it stands. */
   readonly quoteInfo: Uint8Array
 }
 
 const TPM_GENERATED_VALUE = 0xff544347
 const TPM_ST_ATTEST_QUOTE = 0x8018
-/** Bytes of the largest TPM2B_NAME and TPM2B_DATA: an algorithm and a SHA-512 digest, a SHA-512 digest. */
-const MAX_NAME = 66
-const MAX_DATA = 64
-/** Attestry's AKs sign with SHA-256, and a TPM hashes the PCRs' values with the signing scheme's hash. */
-const PCR_DIGEST = 32
+/**
+ * Every field has one length: names and PCR digests are SHA-256's, because Attestry's AKs sign with it, qualifying data is one,
+ * and a TPM with 24 PCRs gives three select bytes.
+ */
+const DIGEST = HASHES.sha256.length
+const QUOTE_INFO_OFFSET = 101
+const SELECTIONS_OF_LENGTH: ReadonlyMap<number, number> = new Map([
+  [44, 1],
+  [50, 2],
+])
 
 /**
- * Decodes the TPMS_ATTEST of a quote, strictly (TPM 2.0 Part 2, 10.12.12).
+ * Decodes the TPMS_ATTEST of a quote, strictly (TPM 2.0 Part 2, 10.12.12). The ledger (contracts/src/TpmQuote.sol) takes the same
+ * bytes, and refuses others for the same reason.
  *
  * @param bytes untrusted
- * @throws TcgError `MAGIC`, `TYPE`, `MALFORMED`, `SELECTION_…`, `DIGEST_LENGTH`
+ * @throws TcgError `LENGTH`, `MAGIC`, `TYPE`, `MALFORMED`, `SELECTION_…`, `DIGEST_LENGTH`
  */
 export function decodeQuoteAttest(bytes: Uint8Array): QuoteAttest {
-  return decodeWhole('TPMS_ATTEST', bytes, (reader) => {
-    const magic = reader.u32()
-    if (magic !== TPM_GENERATED_VALUE) {
-      throw new TcgError('MAGIC', `expected the magic 0xff544347 of a TPM, found 0x${magic.toString(16)}`)
+  if (!SELECTIONS_OF_LENGTH.has(bytes.length - QUOTE_INFO_OFFSET)) {
+    throw new TcgError('LENGTH', `expected a quote of one or two selections, found ${bytes.length} bytes`)
+  }
+  const quoteInfo = bytes.subarray(QUOTE_INFO_OFFSET)
+  const head = decodeWhole('TPMS_ATTEST', bytes.subarray(0, QUOTE_INFO_OFFSET), readHead)
+  return { ...head, ...decodeQuoteInfo(quoteInfo), quoteInfo }
+}
+
+/**
+ * Decodes a TPMS_QUOTE_INFO, strictly (TPM 2.0 Part 2, 10.12.1): the part of a quote that makes the vmmHash.
+ *
+ * @param bytes untrusted
+ * @throws TcgError `MALFORMED`, `SELECTION_INVALID`, `SELECTION_BANK`, `SELECTION_REPEATED`, `DIGEST_LENGTH`
+ */
+export function decodeQuoteInfo(bytes: Uint8Array): QuoteInfo {
+  return decodeWhole('TPMS_QUOTE_INFO', bytes, (reader) => {
+    const count = SELECTIONS_OF_LENGTH.get(bytes.length)
+    if (count === undefined) {
+      throw new TcgError(
+        'MALFORMED',
+        `expected a TPMS_QUOTE_INFO of one or two selections, found ${bytes.length} bytes`,
+      )
     }
-    const type = reader.u16()
-    if (type !== TPM_ST_ATTEST_QUOTE) {
-      throw new TcgError('TYPE', `expected a quote (0x8018), found 0x${type.toString(16)}`)
+    const selections = readPcrSelections(reader, count)
+    const length = reader.u16()
+    if (length !== DIGEST) {
+      throw new TcgError('DIGEST_LENGTH', `expected a PCR digest of ${DIGEST} bytes, found ${length}`)
     }
-    const qualifiedSigner = reader.sized16(MAX_NAME)
-    const extraData = reader.sized16(MAX_DATA)
-    const clock = readClock(reader)
-    const firmwareVersion = reader.u64()
-    const start = reader.offset
-    const { selections, pcrDigest } = readQuoteInfo(reader)
-    const quoteInfo = bytes.subarray(start, reader.offset)
-    return { qualifiedSigner, extraData, clock, firmwareVersion, selections, pcrDigest, quoteInfo }
+    return { selections, pcrDigest: reader.bytes(length) }
   })
+}
+
+function readHead(reader: Reader): Omit<QuoteAttest, keyof QuoteInfo | 'quoteInfo'> {
+  const magic = reader.u32()
+  if (magic !== TPM_GENERATED_VALUE) {
+    throw new TcgError('MAGIC', `expected the magic 0xff544347 of a TPM, found 0x${magic.toString(16)}`)
+  }
+  const type = reader.u16()
+  if (type !== TPM_ST_ATTEST_QUOTE) {
+    throw new TcgError('TYPE', `expected a quote (0x8018), found 0x${type.toString(16)}`)
+  }
+  const qualifiedSigner = readName(reader)
+  const extraData = readDigest(reader, 'qualifying data')
+  const clock = readClock(reader)
+  return { qualifiedSigner, extraData, clock, firmwareVersion: reader.u64() }
+}
+
+function readName(reader: Reader): Uint8Array {
+  const [length, algorithm] = [reader.u16(), reader.u16()]
+  if (length !== 2 + DIGEST || algorithm !== TPM_ALG.SHA256) {
+    throw new TcgError(
+      'MALFORMED',
+      `expected a signer's name by SHA-256, found ${length} bytes by 0x${algorithm.toString(16)}`,
+    )
+  }
+  return reader.bytes(DIGEST)
+}
+
+function readDigest(reader: Reader, what: string): Uint8Array {
+  const length = reader.u16()
+  if (length !== DIGEST) throw new TcgError('MALFORMED', `expected ${what} of ${DIGEST} bytes, found ${length}`)
+  return reader.bytes(length)
 }
 
 function readClock(reader: Reader): TpmClock {
@@ -73,15 +128,4 @@ function readClock(reader: Reader): TpmClock {
   const safe = reader.u8()
   if (safe > 1) throw new TcgError('MALFORMED', `expected YES (1) or NO (0) for a safe clock, found ${safe}`)
   return { clock, resetCount, restartCount, safe: safe === 1 }
-}
-
-function readQuoteInfo(reader: Reader): Pick<QuoteAttest, 'selections' | 'pcrDigest'> {
-  const selections = readPcrSelections(reader)
-  if (selections.length === 0) throw new TcgError('SELECTION_EMPTY', 'expected a quote of at least one PCR')
-  selections.forEach(requirePcrSelection)
-  const length = reader.u16()
-  if (length !== PCR_DIGEST) {
-    throw new TcgError('DIGEST_LENGTH', `expected a PCR digest of ${PCR_DIGEST} bytes, found ${length}`)
-  }
-  return { selections, pcrDigest: reader.bytes(length) }
 }

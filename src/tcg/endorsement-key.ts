@@ -50,7 +50,7 @@ export function requireEndorsementKey<Key extends TpmPublic>(key: Key): Key {
     key.attributes !== template.attributes && 'attributes',
     !equal(key.authPolicy, template.authPolicy) && 'policy',
     key.aesBits !== template.aesBits && 'symmetric algorithm',
-    key.ecdsaHash !== undefined && 'scheme',
+    key.scheme !== undefined && 'scheme',
   ].filter((part) => part !== false)
   if (different.length > 0) {
     throw new TcgError(

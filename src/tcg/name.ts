@@ -19,6 +19,16 @@ export function nameOf(tpmtPublic: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /**
+ * The SHA-256 part of `primaryQualifiedName`, 32 bytes: what the ledger keeps of a host's attestation key.
+ *
+ * @param akPublic untrusted
+ * @throws TcgError as `nameOf`
+ */
+export function akQualifiedNameOf(akPublic: Uint8Array): Uint8Array<ArrayBuffer> {
+  return primaryQualifiedName(akPublic).slice(SHA256_ID.length)
+}
+
+/**
  * The qualified name of a primary key in the endorsement hierarchy (TPM 2.0 Part 1, "Qualified Name"). 34 bytes.
  *
  * @param tpmtPublic untrusted

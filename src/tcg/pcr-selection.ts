@@ -14,6 +14,9 @@ export interface PcrSelection {
 /** How many PCRs a bank has (TCG PC Client Platform TPM Profile, "PCR attributes"). */
 export const PCR_COUNT = 24
 
+/** The PCRs that software may reset at will: debugging and applications (PC Client Platform TPM Profile, "PCR attributes"). */
+export const RESETTABLE_PCRS: readonly number[] = [16, 23]
+
 const SELECT_BYTES = PCR_COUNT / 8
 const MAX_SELECTIONS = Object.keys(HASHES).length
 
@@ -33,17 +36,22 @@ export function encodePcrSelection(selection: PcrSelection): Uint8Array<ArrayBuf
  * Decodes a TPML_PCR_SELECTION. Entries without a PCR are left to the caller: a TPM answers a read of nothing with them.
  *
  * @param bytes untrusted
- * @throws TcgError `MALFORMED`, `SELECTION_BANK`, `SELECTION_REPEATED`
+ * @throws TcgError `MALFORMED`, `SELECTION_INVALID`, `SELECTION_BANK`, `SELECTION_REPEATED`
  */
 export function decodePcrSelections(bytes: Uint8Array): readonly PcrSelection[] {
   return decodeWhole('TPML_PCR_SELECTION', bytes, readPcrSelections)
 }
 
-/** Reads a TPML_PCR_SELECTION from the front; see `decodePcrSelections`. */
-export function readPcrSelections(reader: Reader): readonly PcrSelection[] {
+/**
+ * Reads a TPML_PCR_SELECTION from the front; see `decodePcrSelections`.
+ *
+ * @param expected how many entries there must be, where that is known
+ */
+export function readPcrSelections(reader: Reader, expected?: number): readonly PcrSelection[] {
   const count = reader.u32()
-  if (count > MAX_SELECTIONS) {
-    throw new TcgError('MALFORMED', `expected at most ${MAX_SELECTIONS} PCR selections, found ${count}`)
+  if (count > MAX_SELECTIONS || count !== (expected ?? count)) {
+    const number = expected ?? `at most ${MAX_SELECTIONS}`
+    throw new TcgError('SELECTION_INVALID', `expected ${number} PCR selections, found ${count}`)
   }
   const selections: PcrSelection[] = []
   for (let i = 0; i < count; i++) {
@@ -76,6 +84,21 @@ export function requirePcrSelection(selection: PcrSelection): PcrSelection {
   return selection
 }
 
+/**
+ * Requires that selections prove something: each has a PCR, and none has one that anybody can reset.
+ *
+ * @throws TcgError `SELECTION_EMPTY`, `SELECTION_RESETTABLE`
+ */
+export function requireMeaningful(selections: readonly PcrSelection[]): void {
+  for (const { bank, pcrs } of selections) {
+    if (pcrs.length === 0) throw new TcgError('SELECTION_EMPTY', `expected at least one PCR of ${bank}`)
+    const resettable = pcrs.filter((pcr) => RESETTABLE_PCRS.includes(pcr))
+    if (resettable.length > 0) {
+      throw new TcgError('SELECTION_RESETTABLE', `expected no PCR that can be reset, found ${resettable.join(',')}`)
+    }
+  }
+}
+
 function readOne(reader: Reader): PcrSelection {
   const algorithm = reader.u16()
   const bank = hashNameOf(algorithm)
@@ -84,7 +107,9 @@ function readOne(reader: Reader): PcrSelection {
   }
   // A TPM with 24 PCRs takes and gives three bytes, no fewer and no more: PCR_SELECT_MIN and PCR_SELECT_MAX.
   const size = reader.u8()
-  if (size !== SELECT_BYTES) throw new TcgError('MALFORMED', `expected ${SELECT_BYTES} select bytes, found ${size}`)
+  if (size !== SELECT_BYTES) {
+    throw new TcgError('SELECTION_INVALID', `expected ${SELECT_BYTES} select bytes, found ${size}`)
+  }
   const select = reader.bytes(size)
   const pcrs: number[] = []
   for (let pcr = 0; pcr < PCR_COUNT; pcr++) {

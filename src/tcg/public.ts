@@ -15,7 +15,7 @@ export interface EccPublic extends PublicArea {
   readonly y: Uint8Array
 }
 
-/** An RSA-2048 key for storage, with the exponent 65537. */
+/** An RSA-2048 key: for RSASSA signatures, or for storage. Its exponent is 65537. */
 export interface RsaPublic extends PublicArea {
   readonly type: 'rsa'
   /** 256 bytes, its highest bit set. */
@@ -30,8 +30,14 @@ export interface PublicArea {
   readonly authPolicy: Uint8Array
   /** Bits of the AES key, in CFB mode, that guards what is stored under the key; 0 where it is no storage key. */
   readonly aesBits: 0 | 128 | 256
-  /** ECDSA's hash; undefined where the key is not bound to a scheme. */
-  readonly ecdsaHash: HashName | undefined
+  /** How it signs; undefined where the key is not bound to a scheme. */
+  readonly scheme: SigningScheme | undefined
+}
+
+/** RSASSA is RSASSA-PKCS1-v1_5. */
+export interface SigningScheme {
+  readonly algorithm: 'ecdsa' | 'rsassa'
+  readonly hash: HashName
 }
 
 export type Curve = 'P-256' | 'P-384'
@@ -60,9 +66,14 @@ const CURVES: Readonly<Record<number, { readonly curve: Curve; readonly length: 
   0x0004: { curve: 'P-384', length: 48 },
 }
 const RSA_BITS = 2048
+/** The scheme that a key of each type may be bound to. */
+const SCHEME_OF: Readonly<Record<number, { readonly id: number; readonly algorithm: SigningScheme['algorithm'] }>> = {
+  [TPM_ALG.ECC]: { id: TPM_ALG.ECDSA, algorithm: 'ecdsa' },
+  [TPM_ALG.RSA]: { id: TPM_ALG.RSASSA, algorithm: 'rsassa' },
+}
 
 /**
- * Decodes a TPMT_PUBLIC, strictly (TPM 2.0 Part 2, 12.2.4): ECC keys on P-256 and P-384, RSA-2048 storage keys. There is one
+ * Decodes a TPMT_PUBLIC, strictly (TPM 2.0 Part 2, 12.2.4): ECC keys on P-256 and P-384, RSA-2048. There is one
  * encoding of a key: coordinates have the field's length, and RSA's usual exponent is written as 0.
  *
  * @param tpmtPublic untrusted; without the length that a TPM2B_PUBLIC has in front
@@ -75,11 +86,11 @@ export function decodePublic(tpmtPublic: Uint8Array): TpmPublic {
     const attributes = readAttributes(reader)
     const authPolicy = readAuthPolicy(reader, nameAlgorithm)
     const aesBits = readSymmetric(reader)
-    const ecdsaHash = readScheme(reader)
-    const area = { nameAlgorithm, attributes, authPolicy, aesBits, ecdsaHash }
+    const scheme = readScheme(reader, type)
+    const area = { nameAlgorithm, attributes, authPolicy, aesBits, scheme }
     if (type === TPM_ALG.ECC) return { type: 'ecc', ...area, ...readEcc(reader) }
-    if (type === TPM_ALG.RSA && ecdsaHash === undefined) return { type: 'rsa', ...area, ...readRsa(reader) }
-    throw unsupported('an ECC or RSA storage key', type)
+    if (type === TPM_ALG.RSA) return { type: 'rsa', ...area, ...readRsa(reader) }
+    throw unsupported('an ECC or RSA key', type)
   })
 }
 
@@ -119,14 +130,15 @@ function readSymmetric(reader: Reader): 0 | 128 | 256 {
   return bits
 }
 
-function readScheme(reader: Reader): HashName | undefined {
-  const scheme = reader.u16()
-  if (scheme === TPM_ALG.NULL) return undefined
-  if (scheme !== TPM_ALG.ECDSA) throw unsupported('ECDSA', scheme)
-  const algorithm = reader.u16()
-  const hash = hashNameOf(algorithm)
-  if (hash === undefined) throw unsupported('ECDSA with SHA-256 or SHA-384', algorithm)
-  return hash
+function readScheme(reader: Reader, type: number): SigningScheme | undefined {
+  const id = reader.u16()
+  if (id === TPM_ALG.NULL) return undefined
+  const expected = SCHEME_OF[type]
+  if (id !== expected?.id) throw unsupported('ECDSA for an ECC key, RSASSA for an RSA key', id)
+  const hashId = reader.u16()
+  const hash = hashNameOf(hashId)
+  if (hash === undefined) throw unsupported('a signature with SHA-256 or SHA-384', hashId)
+  return { algorithm: expected.algorithm, hash }
 }
 
 function readEcc(reader: Reader): Pick<EccPublic, 'curve' | 'x' | 'y'> {

@@ -1,25 +1,19 @@
-import { toHex } from '../core/bytes.ts'
+import { concat, toHex } from '../core/bytes.ts'
 import type { Reader } from '../core/reader.ts'
 import { TPM_ALG } from '../tcg/algorithm.ts'
+import { lowS, P256_ORDER } from '../tcg/p256.ts'
 import { TpmError } from './error.ts'
 
-/** An ECDSA signature on P-256: two numbers of 32 bytes, s at most half the group's order. */
-export interface EcdsaSignature {
-  readonly r: Uint8Array
-  readonly s: Uint8Array
-}
-
-/** The order of P-256's group (NIST SP 800-186, 3.2.1.3). */
-const N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
 const SCALAR_BYTES = 32
 
 /**
  * Reads a TPMT_SIGNATURE of ECDSA with SHA-256 (TPM 2.0 Part 2, 11.3.4) to its end. A TPM leaves out leading zeros and
  * gives s of either half: both are made up for, so that each signature has one form.
  *
+ * @returns r ‖ s, 64 bytes, s at most half the group's order
  * @throws TpmError `RESPONSE_UNEXPECTED`
  */
-export function readEcdsaSignature(reader: Reader): EcdsaSignature {
+export function readEcdsaSignature(reader: Reader): Uint8Array {
   const [scheme, hash] = [reader.u16(), reader.u16()]
   if (scheme !== TPM_ALG.ECDSA || hash !== TPM_ALG.SHA256) {
     throw new TpmError('RESPONSE_UNEXPECTED', `expected a signature by ECDSA with SHA-256, found ${scheme}, ${hash}`)
@@ -27,12 +21,13 @@ export function readEcdsaSignature(reader: Reader): EcdsaSignature {
   const r = readScalar(reader)
   const s = readScalar(reader)
   reader.end('TPMT_SIGNATURE')
-  return { r: toBytes(r), s: toBytes(s > N / 2n ? N - s : s) }
+  return concat(toBytes(r), toBytes(lowS(s)))
 }
 
 function readScalar(reader: Reader): bigint {
   const scalar = BigInt(toHex(Uint8Array.of(0, ...reader.sized16(SCALAR_BYTES))))
-  if (scalar === 0n || scalar >= N) throw new TpmError('RESPONSE_UNEXPECTED', 'the signature is not within its group')
+  if (scalar === 0n || scalar >= P256_ORDER)
+    throw new TpmError('RESPONSE_UNEXPECTED', 'the signature is not within its group')
   return scalar
 }
 

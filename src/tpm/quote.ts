@@ -5,13 +5,17 @@ import { encodePcrSelection, type PcrSelection } from '../tcg/pcr-selection.ts'
 import { withAk } from './attestation-key.ts'
 import { PASSWORD } from './commands.ts'
 import type { TpmConnection } from './commands.ts'
-import { readEcdsaSignature, type EcdsaSignature } from './ecdsa-signature.ts'
+import { readEcdsaSignature } from './ecdsa-signature.ts'
 import { unwrap } from './objects.ts'
 
 /** A quote as it goes to the ledger. */
-export interface TpmQuote extends EcdsaSignature {
+export interface TpmQuote {
+  /** The AK's TPMT_PUBLIC. */
+  readonly akPublic: Uint8Array
   /** TPMS_ATTEST. */
   readonly attest: Uint8Array
+  /** r ‖ s, 64 bytes, s at most half the group's order. */
+  readonly signature: Uint8Array
 }
 
 const MAX_ATTEST = 1024
@@ -37,6 +41,6 @@ export function quote(
       encodePcrSelection(selection),
     )
     const attest = unwrap('TPM2B_ATTEST', tpm2bAttest, MAX_ATTEST)
-    return { attest, ...readEcdsaSignature(new Reader(signature)) }
+    return { akPublic: ak.public, attest, signature: readEcdsaSignature(new Reader(signature)) }
   })
 }

@@ -6,7 +6,7 @@ import { admit } from '../../src/agent/admission.ts'
 import { proposeVmm } from '../../src/agent/propose.ts'
 import { STEPS } from '../../src/agent/trace.ts'
 import type { Hex } from '../../src/core/bytes.ts'
-import { VMM_REGISTRY } from '../../src/ledger/abi.ts'
+import { approveVmm } from '../../src/ledger/approve.ts'
 import { operationId } from '../../src/record/hash.ts'
 import { parseReceipt } from '../../src/record/parse.ts'
 import { REASONS } from '../../src/record/reason.ts'
@@ -199,12 +199,9 @@ describe('runAgent', () => {
   async function approvePresentVmm(): Promise<void> {
     const tpm = new Tpm(host.config.tpm)
     const { ledger, config, signers } = host
-    const { vmmHash, epoch } = await proposeVmm({ tpm, ledger, config: config.vmm, signer: signers.deployer })
+    const { vmmHash } = await proposeVmm({ tpm, ledger, config: config.vmm, signer: signers.deployer })
     await tpm.close()
-    const approve = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch]) as Hex
     // One after the other: the approval that completes the threshold needs more gas than the one before it.
-    for (const signer of [signers.approver1, signers.approver2]) {
-      await ledger.submit(signer, { to: 'vmmRegistry', data: approve })
-    }
+    for (const signer of [signers.approver1, signers.approver2]) await approveVmm(ledger, signer, vmmHash)
   }
 })

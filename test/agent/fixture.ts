@@ -165,7 +165,7 @@ export class TestHost {
     const records = await Promise.all(
       batches.map(async ({ transactionHash }) => {
         const sent = await this.ledger.transaction(transactionHash)
-        return decodeCommit(sent?.input ?? '0x').records
+        return decodeCommit(sent?.input ?? '0x').records ?? []
       }),
     )
     return records.flat()

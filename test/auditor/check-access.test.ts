@@ -7,7 +7,7 @@ import type { AccessRequest } from '../../src/ledger/state.ts'
 import { ZERO_HASH } from '../../src/record/hash.ts'
 import { reasonOf, type Reason } from '../../src/record/reason.ts'
 import { BOB, CAROL, DATA, HOST, OPERATION, OWNER, VMM } from './events.ts'
-import { eventAt, granted, hash, hostRegistered, vmmApproved, vmmProposed, vmmRevoked } from './events.ts'
+import { eventAt, granted, hash, hostRegistered, vmmAuthorised, vmmProposed, vmmRevoked } from './events.ts'
 
 const [GRANT_ID, CHILD_ID] = [hash(0x10), hash(0x11)]
 
@@ -15,7 +15,7 @@ const [GRANT_ID, CHILD_ID] = [hash(0x10), hash(0x11)]
 const SCENE: readonly LedgerEvent[] = [
   hostRegistered(1),
   vmmProposed(2),
-  vmmApproved(3),
+  vmmAuthorised(3),
   eventAt(4, 'DataRegistered', { dataId: DATA, owner: OWNER }),
 ]
 const REQUEST: AccessRequest = {

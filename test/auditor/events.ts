@@ -1,5 +1,7 @@
 import type { Hex } from '../../src/core/bytes.ts'
 import type { LedgerEvent } from '../../src/ledger/event.ts'
+import { NO_END } from '../../src/ledger/state.ts'
+import { decisionHash } from '../../src/record/decision.ts'
 import { UNLIMITED, type Grant } from '../../src/record/grant.ts'
 import { ZERO_HASH } from '../../src/record/hash.ts'
 
@@ -22,13 +24,23 @@ const CONTRACTS = {
   HostRegistered: 'hostRegistry',
   HostStatusChanged: 'hostRegistry',
   VmmProposed: 'vmmRegistry',
-  VmmApproved: 'vmmRegistry',
+  LedgerAddressRotated: 'hostRegistry',
+  AttestationKeyReplaced: 'hostRegistry',
+  RegistrarChanged: 'hostRegistry',
+  DecisionApproved: 'vmmRegistry',
+  ApproversChanged: 'vmmRegistry',
+  VmmProven: 'vmmRegistry',
+  VmmAuthorised: 'vmmRegistry',
   VmmRevoked: 'vmmRegistry',
   DataRegistered: 'accessPolicy',
+  OwnershipOffered: 'accessPolicy',
+  OwnershipAccepted: 'accessPolicy',
+  GrantCancelled: 'accessPolicy',
   Granted: 'accessPolicy',
   GrantRevoked: 'accessPolicy',
   GrantUsed: 'accessPolicy',
   BatchCommitted: 'auditLog',
+  FraudProven: 'auditLog',
 } as const
 
 /** An event at a block; each block holds one. */
@@ -37,10 +49,12 @@ export function eventAt<Name extends LedgerEvent['name']>(block: number, name: N
   return { name, args, contract: CONTRACTS[name], ...place } as unknown as LedgerEvent
 }
 
+const QUOTE = { akPublic: '0x', attest: '0x', signature: '0x' } as const
+
 export function hostRegistered(block: number, args: Partial<Args<'HostRegistered'>> = {}): LedgerEvent {
   return eventAt(block, 'HostRegistered', {
     ...{ hostId: HOST, ledgerAddress: HOST_ADDRESS, assurance: 1, registrar: OWNER, anchorBlock: 0n },
-    ...{ ekPublic: '0x', akPublic: '0x', ekCertificate: '0x', quote: { attest: '0x', r: ZERO_HASH, s: ZERO_HASH } },
+    ...{ ekPublic: '0x', ekCertificate: '0x', quote: QUOTE },
     ...args,
   })
 }
@@ -49,8 +63,23 @@ export function vmmProposed(block: number, epoch = 1, vmmHash = VMM): LedgerEven
   return eventAt(block, 'VmmProposed', { vmmHash, hostId: HOST, epoch, manifestHash: ZERO_HASH, attested: '0x' })
 }
 
-export function vmmApproved(block: number, args: Partial<Args<'VmmApproved'>> = {}): LedgerEvent {
-  return eventAt(block, 'VmmApproved', { vmmHash: VMM, approver: OWNER, epoch: 1, approvals: 1, status: 2, ...args })
+export function vmmAuthorised(block: number, args: Partial<Args<'VmmAuthorised'>> = {}): LedgerEvent {
+  return eventAt(block, 'VmmAuthorised', { vmmHash: VMM, epoch: 1, validUntil: NO_END, ...args })
+}
+
+export function approversChanged(block: number, args: Partial<Args<'ApproversChanged'>> = {}): LedgerEvent {
+  return eventAt(block, 'ApproversChanged', { term: 1, approvers: [OWNER, BOB], threshold: 2, ...args })
+}
+
+/** An approval of a VMM, by default of its first epoch, without an end. */
+export function approved(block: number, approver: Hex, args: Partial<Args<'DecisionApproved'>> = {}): LedgerEvent {
+  const content = { vmmHash: VMM, epoch: 1, validUntil: NO_END, term: 1 }
+  const decision = decisionHash({ kind: 'VmmApproval', content })
+  return eventAt(block, 'DecisionApproved', { decision, approver, term: 1, approvals: 1, ...args })
+}
+
+export function registrarChanged(block: number, args: Partial<Args<'RegistrarChanged'>> = {}): LedgerEvent {
+  return eventAt(block, 'RegistrarChanged', { registrar: OWNER, isRegistrar: true, nonce: 1n, ...args })
 }
 
 export function vmmRevoked(block: number, epoch = 1): LedgerEvent {

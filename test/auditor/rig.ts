@@ -12,7 +12,8 @@ import { proposeVmm } from '../../src/agent/propose.ts'
 import { readTrustStore } from '../../src/auditor/trust-store.ts'
 import { fromHex, toHex, type Hex } from '../../src/core/bytes.ts'
 import { Hsm } from '../../src/hsm/hsm.ts'
-import { ACCESS_POLICY, VMM_REGISTRY } from '../../src/ledger/abi.ts'
+import { ACCESS_POLICY } from '../../src/ledger/abi.ts'
+import { approveVmm } from '../../src/ledger/approve.ts'
 import { encodeCommit } from '../../src/ledger/commit.ts'
 import type { ContractName } from '../../src/ledger/deployment.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
@@ -91,8 +92,8 @@ export async function startRig() {
     const config = { pcr: 13, selection: SELECTION, log: join(dir, 'vmm.cel') }
     const components = [{ name: 'vmm', path: vmmDir }]
     await measure(tpm, { name: 'test', selection: SELECTION, pcr: 13, components }, config.log)
-    const { vmmHash, epoch } = await proposeVmm({ tpm, ledger, config, signer: local.owner })
-    await send(local.owner, 'vmmRegistry', VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch]))
+    const { vmmHash } = await proposeVmm({ tpm, ledger, config, signer: local.owner })
+    await approveVmm(ledger, local.owner, vmmHash)
     return vmmHash
   }
 

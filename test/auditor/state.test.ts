@@ -1,8 +1,22 @@
 import assert from 'node:assert/strict'
 import { LedgerHistory } from '../../src/auditor/state.ts'
+import type { Hex } from '../../src/core/bytes.ts'
 import type { LedgerEvent } from '../../src/ledger/event.ts'
-import { BOB, CAROL, DATA, HOST, OWNER, VMM } from './events.ts'
-import { eventAt, granted, hash, hostRegistered, vmmApproved, vmmProposed, vmmRevoked } from './events.ts'
+import { NO_END } from '../../src/ledger/state.ts'
+import { BOB, CAROL, DATA, HOST, HOST_ADDRESS, OWNER, VMM } from './events.ts'
+import {
+  address,
+  approved,
+  approversChanged,
+  eventAt,
+  granted,
+  hash,
+  hostRegistered,
+  registrarChanged,
+  vmmAuthorised,
+  vmmProposed,
+  vmmRevoked,
+} from './events.ts'
 
 const GRANT_ID = hash(0x10)
 
@@ -18,6 +32,20 @@ const dataRegistered = eventAt(1, 'DataRegistered', { dataId: DATA, owner: OWNER
 const grantRevoked = eventAt(3, 'GrantRevoked', { grantId: GRANT_ID, by: OWNER })
 const grantUsed = (block: number, uses: bigint): LedgerEvent => eventAt(block, 'GrantUsed', { grantId: GRANT_ID, uses })
 
+const rotated = (block: number, from: Hex, to: Hex, overlapUntil = 0n): LedgerEvent => {
+  const quote = { akPublic: '0x', attest: '0x', signature: '0x' } as const
+  return eventAt(block, 'LedgerAddressRotated', { hostId: HOST, from, to, overlapUntil, anchorBlock: 0n, quote })
+}
+const proven = (block: number): LedgerEvent => eventAt(block, 'VmmProven', { vmmHash: VMM, hostId: HOST, epoch: 1 })
+const offered = (block: number, owner: Hex, candidate: Hex): LedgerEvent =>
+  eventAt(block, 'OwnershipOffered', { dataId: DATA, owner, candidate })
+const accepted = (block: number, previousOwner: Hex, owner: Hex): LedgerEvent =>
+  eventAt(block, 'OwnershipAccepted', { dataId: DATA, previousOwner, owner })
+const cancelled = (block: number): LedgerEvent =>
+  eventAt(block, 'GrantCancelled', { grantId: GRANT_ID, grantor: OWNER })
+const fraud = (block: number): LedgerEvent =>
+  eventAt(block, 'FraudProven', { hostId: HOST, fraud: 1, seq: 0n, proofHash: hash(5), by: BOB })
+
 describe('LedgerHistory', () => {
   it('tells a host’s status at the end of each block', () => {
     const history = new LedgerHistory()
@@ -30,15 +58,42 @@ describe('LedgerHistory', () => {
     const history = new LedgerHistory()
     const events = [
       vmmProposed(1),
-      vmmApproved(2, { status: 1 }),
-      vmmApproved(3, { approver: BOB, approvals: 2 }),
+      vmmAuthorised(3, { validUntil: 1000n }),
       vmmRevoked(5),
       vmmProposed(6, 2),
-      vmmApproved(7, { epoch: 2 }),
+      vmmAuthorised(7, { epoch: 2 }),
     ]
     for (const event of events) assert.equal(history.apply(event), undefined)
-    const found = [1n, 2n, 3n, 4n, 5n, 6n, 7n].map((block) => history.vmmAuthorised(VMM, block))
+    const found = [1n, 2n, 3n, 4n, 5n, 6n, 7n].map((block) => history.vmmAuthorised(VMM, block, 1000n))
     assert.deepEqual(found, [false, false, true, true, false, false, true])
+    assert.equal(history.vmmAuthorised(VMM, 3n, 1001n), false)
+    assert.equal(history.vmmAuthorised(VMM, 7n, 1001n), true)
+  })
+
+  it('tells the owner of data at the end of each block', () => {
+    const history = new LedgerHistory()
+    const events = [dataRegistered, offered(2, OWNER, CAROL), offered(3, OWNER, BOB), accepted(4, OWNER, BOB)]
+    for (const event of events) assert.equal(history.apply(event), undefined)
+    const owners = [0n, 1n, 3n, 4n].map((block) => history.ownerAt(DATA, block))
+    assert.deepEqual(owners, [undefined, OWNER, OWNER, BOB])
+    assert.equal(history.data.get(DATA)?.candidate, address(0))
+  })
+
+  it('carries a decision by the approvals of the present term alone', () => {
+    const { decisions } = new LedgerHistory()
+    const content = { vmmHash: VMM, epoch: 1, validUntil: NO_END, term: 1 }
+    const history = new LedgerHistory()
+    history.apply(approversChanged(1))
+    const support = () => history.decisions.supportOf('vmmRegistry', { kind: 'VmmApproval', content })
+    history.apply(approved(2, OWNER))
+    assert.deepEqual(support(), { approvals: 1, threshold: 2 })
+    history.apply(approved(3, CAROL, { approvals: 2 }))
+    assert.deepEqual(support(), { approvals: 1, threshold: 2 })
+    history.apply(approved(4, BOB, { approvals: 3 }))
+    assert.deepEqual(support(), { approvals: 2, threshold: 2 })
+    history.apply(approversChanged(5, { term: 2 }))
+    assert.deepEqual(support(), { approvals: 0, threshold: 2 })
+    assert.equal(decisions.isApprover(OWNER), false)
   })
 
   it('tells how often a grant was used at the end of each block', () => {
@@ -65,15 +120,45 @@ describe('LedgerHistory', () => {
     'a status that a host cannot get': [hostRegistered(1), status(2, 7)],
     'a proposal with a wrong epoch': [vmmProposed(1, 2)],
     'a proposal of what is proposed': [vmmProposed(1), vmmProposed(2, 2)],
-    'an approval of what was never proposed': [vmmApproved(1)],
-    'an approval of what is authorised': [
-      vmmProposed(1),
-      vmmApproved(2),
-      vmmApproved(3, { approver: BOB, approvals: 2 }),
+    'a status of a host that is retired': [hostRegistered(1), status(2, 3), status(3, 1)],
+    'a rotation of a host that is not there': [rotated(1, HOST_ADDRESS, address(0xe))],
+    'a rotation from another address': [hostRegistered(1), rotated(2, address(0xf), address(0xe))],
+    'a rotation while one runs': [
+      hostRegistered(1),
+      rotated(2, HOST_ADDRESS, address(0xe), 9n),
+      rotated(3, address(0xe), address(0xf)),
     ],
-    'an approval in another epoch': [vmmProposed(1), vmmApproved(2, { epoch: 2 })],
-    'two approvals by one approver': [vmmProposed(1), vmmApproved(2, { status: 1 }), vmmApproved(3, { approvals: 2 })],
-    'an approval that counts too many': [vmmProposed(1), vmmApproved(2, { approvals: 2 })],
+    'a rotation to an address of another host': [
+      hostRegistered(1),
+      hostRegistered(2, { hostId: hash(0x77), ledgerAddress: address(0x77) }),
+      rotated(3, HOST_ADDRESS, address(0x77)),
+    ],
+    'a rotation of a host that is retired': [hostRegistered(1), status(2, 3), rotated(3, HOST_ADDRESS, address(0xe))],
+    'an authorisation of what was never proposed': [vmmAuthorised(1)],
+    'an authorisation of what is authorised': [vmmProposed(1), vmmAuthorised(2), vmmAuthorised(3)],
+    'an authorisation in another epoch': [vmmProposed(1), vmmAuthorised(2, { epoch: 2 })],
+    'a proposal of what is authorised without an end': [vmmProposed(1), vmmAuthorised(2), vmmProposed(3, 2)],
+    'a proof of what is proven': [vmmProposed(1), proven(2)],
+    'a proof of what was never proposed': [proven(2)],
+    'an approval in another term': [approversChanged(1), approved(2, OWNER, { term: 2 })],
+    'two approvals by one approver': [approversChanged(1), approved(2, OWNER), approved(3, OWNER, { approvals: 2 })],
+    'an approval that counts too many': [approversChanged(1), approved(2, OWNER, { approvals: 2 })],
+    'a term that is left out': [approversChanged(1), approversChanged(2, { term: 3 })],
+    'new approvers that nobody decided on': [approversChanged(1), approversChanged(2, { term: 2 })],
+    'a registrar that nobody decided on': [
+      approversChanged(1),
+      registrarChanged(1),
+      registrarChanged(2, { registrar: BOB }),
+    ],
+    'a change of a registrar that is left out': [registrarChanged(1), registrarChanged(1, { nonce: 3n })],
+    'an offer of data that is not there': [offered(1, OWNER, BOB)],
+    'an offer by somebody else': [dataRegistered, offered(2, BOB, BOB)],
+    'an acceptance of what was not offered': [dataRegistered, accepted(2, OWNER, BOB)],
+    'an acceptance by somebody else': [dataRegistered, offered(2, OWNER, BOB), accepted(3, OWNER, CAROL)],
+    'an acceptance from somebody else': [dataRegistered, offered(2, OWNER, BOB), accepted(3, CAROL, BOB)],
+    'a cancellation of what was granted': [granted(1, GRANT_ID), cancelled(2)],
+    'a grant of what was cancelled': [cancelled(1), granted(2, GRANT_ID)],
+    'fraud of a host that is not there': [fraud(1)],
     'a revocation of what was never proposed': [vmmRevoked(1)],
     'a revocation of what is revoked': [vmmProposed(1), vmmRevoked(2), vmmRevoked(3)],
     'a revocation in another epoch': [vmmProposed(1), vmmRevoked(2, 2)],
@@ -85,7 +170,8 @@ describe('LedgerHistory', () => {
     'a revocation of a grant that is not there': [grantRevoked],
     'a grant revoked twice': [granted(1, GRANT_ID), grantRevoked, grantRevoked],
     'a use of a grant that is not there': [grantUsed(1, 1n)],
-    'a use that is left out': [granted(1, GRANT_ID), grantUsed(2, 2n)],
+    'a use that is taken back': [granted(1, GRANT_ID), grantUsed(2, 2n), grantUsed(3, 1n)],
+    'a use too many': [granted(1, GRANT_ID, { maxUses: 1n }), grantUsed(2, 2n)],
   }
   for (const [what, events] of Object.entries(contradictions)) {
     it(`says that there is ${what}`, () => {

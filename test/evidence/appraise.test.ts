@@ -4,7 +4,9 @@ import type { Hex } from '../../src/core/bytes.ts'
 import { appraise, type Appraisal } from '../../src/evidence/appraise.ts'
 import { verifyQuote, type VerifiedQuote } from '../../src/evidence/quote.ts'
 import { decodeEventLog } from '../../src/tcg/event-log.ts'
-import { hex, tpmtPublic, tpmVector, tpmVectorText, sha256Pcrs } from '../tcg/tpm-vectors.ts'
+import { akQualifiedNameOf } from '../../src/tcg/name.ts'
+import { QUOTE_PARTS } from '../tcg/quote-bytes.ts'
+import { hex, sha256Pcrs, submittedSignature, tpmtPublic, tpmVector, tpmVectorText } from '../tcg/tpm-vectors.ts'
 import { makeSoftwareAk } from './software-ak.ts'
 
 const log = decodeEventLog(tpmVector('swtpm-primary-ak/vmm.cel'))
@@ -19,8 +21,8 @@ async function quoteOf(
 ): Promise<VerifiedQuote> {
   const ak = await makeSoftwareAk()
   const pcrDigest = Uint8Array.from(createHash('sha256').update(Buffer.concat(values)).digest())
-  const extraData = new Uint8Array()
-  return verifyQuote(await ak.quote({ extraData, pcrDigest, selections: [{ hash, select }] }), ak.public, extraData)
+  const quote = await ak.quote({ pcrDigest, selections: [{ hash, select }] })
+  return verifyQuote(quote, ak.qualifiedName, QUOTE_PARTS.extraData)
 }
 
 const results = (appraisal: Appraisal) =>
@@ -33,14 +35,13 @@ describe('appraise', () => {
   let good: Appraisal
 
   before(async () => {
-    const signature = tpmVector('swtpm-primary-ak/quote.sig')
     const signed = {
+      akPublic: tpmtPublic('swtpm-primary-ak/ak.tpm2b_public'),
       attest: tpmVector('swtpm-primary-ak/quote.attest'),
-      r: signature.slice(6, 38),
-      s: signature.slice(40),
+      signature: submittedSignature(tpmVector('swtpm-primary-ak/quote.sig')),
     }
     const nonce = hex(tpmVectorText('swtpm-primary-ak/quote_nonce.hex'))
-    quote = await verifyQuote(signed, tpmtPublic('swtpm-primary-ak/ak.tpm2b_public'), nonce)
+    quote = await verifyQuote(signed, akQualifiedNameOf(signed.akPublic), nonce)
     good = { quote, authorised: new Set([quote.vmmHash]), log, pcr: 13 }
   })
 

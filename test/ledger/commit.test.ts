@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Hex } from '../../src/core/bytes.ts'
 import { ACCESS_POLICY } from '../../src/ledger/abi.ts'
-import { decodeCommit, encodeCommit, type Commit } from '../../src/ledger/commit.ts'
+import { decodeCommit, encodeAnchor, encodeCommit, type Commit } from '../../src/ledger/commit.ts'
 import type { OperationRecord } from '../../src/record/record.ts'
 import { hash } from './local-ledger.ts'
 
@@ -21,30 +21,49 @@ describe('decodeCommit', () => {
     status: 65_535,
     timestamp: 1_700_000_000n,
   })
+  const records = [record(7n), { ...record(8n), grantId: hash(11) }, { ...record(9n), status: 0 }]
   const commit: Commit = {
     header: {
       hostId: hash(1),
       firstSeq: 7n,
-      count: 2,
+      count: 3,
       root: hash(9),
       prevHead: hash(10),
       anchorBlock: 12n,
       nvCounter: 13n,
     },
-    records: [record(7n), record(8n)],
+    records,
     quote: {
+      akPublic: new Uint8Array(88).fill(0x11),
       attest: Uint8Array.from({ length: 145 }, (_, i) => i),
-      r: new Uint8Array(32).fill(0x11),
-      s: new Uint8Array(32).fill(0x22),
+      signature: new Uint8Array(64).fill(0x22),
     },
   }
-  const calldata = encodeCommit(commit.header, commit.records, commit.quote)
+  const calldata = encodeCommit(commit.header, records, commit.quote)
   const refused = { name: 'LedgerError', code: 'CALLDATA_INVALID' }
 
   it('gives back what was encoded', () => {
-    assert.deepEqual(decodeCommit(calldata), commit)
+    assert.deepEqual(decodeCommit(calldata), { ...commit, contextOf: [0, 1, 0] })
     const empty: Commit = { ...commit, records: [], quote: { ...commit.quote, attest: new Uint8Array(0) } }
-    assert.deepEqual(decodeCommit(encodeCommit(empty.header, [], empty.quote)), empty)
+    assert.deepEqual(decodeCommit(encodeCommit(empty.header, [], empty.quote)), { ...empty, contextOf: [] })
+  })
+
+  it('tells an anchored batch by its missing records', () => {
+    const anchored: Commit = { ...commit, records: undefined }
+    assert.deepEqual(decodeCommit(encodeAnchor(commit.header, commit.quote)), { ...anchored, contextOf: [] })
+  })
+
+  it('writes what records have in common once', () => {
+    const alike = encodeCommit(commit.header, [record(7n), record(8n), record(9n)], commit.quote)
+    assert.equal(calldata.length - alike.length, 2 * 6 * 32)
+  })
+
+  it('refuses a record whose context is missing', () => {
+    // The last body's first word: it is of context 0, of two.
+    const own = `${'0'.repeat(64)}${'0'.repeat(64)}${1_700_000_000n.toString(16).padStart(64, '0')}`
+    const bytes = calldata.replace(own, `${'2'.padStart(64, '0')}${own.slice(64)}`)
+    assert.notEqual(bytes, calldata)
+    assert.throws(() => decodeCommit(bytes as Hex), refused)
   })
 
   it('refuses the calldata of another function', () => {
@@ -61,8 +80,9 @@ describe('decodeCommit', () => {
   it('refuses a second encoding of the same values', () => {
     // The requester's word: an address whose upper 12 bytes are not zero. A contract would refuse it too.
     const dirty = calldata.replace(`${'00'.repeat(12)}${'ab'.repeat(20)}`, `01${'00'.repeat(11)}${'ab'.repeat(20)}`)
-    // The padding behind the 145 bytes of the attest.
-    const padded = `${calldata.slice(0, -2)}01`
+    // The padding behind the 145 bytes of the attest, in front of the signature's length and 64 bytes.
+    const end = calldata.length - 2 * 96
+    const padded = `${calldata.slice(0, end - 2)}01${calldata.slice(end)}`
     for (const bytes of [dirty, padded]) {
       assert.notEqual(bytes, calldata)
       assert.throws(() => decodeCommit(bytes as Hex), refused)
@@ -70,7 +90,7 @@ describe('decodeCommit', () => {
   })
 
   it('refuses more records than there are bytes for', () => {
-    const count = calldata.indexOf(`${'0'.repeat(63)}2`, 10 + 2 * 64 * 3)
+    const count = calldata.indexOf(`${'0'.repeat(63)}3`, 10 + 64 * 10)
     const huge = `${calldata.slice(0, count)}${'f'.repeat(64)}${calldata.slice(count + 64)}`
     assert.throws(() => decodeCommit(huge as Hex), refused)
   })

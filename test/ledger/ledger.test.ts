@@ -243,7 +243,7 @@ describe('Ledger', () => {
       await assert.rejects(small.prepare(unused, { to: 'accessPolicy', data }), tooLarge)
       const { raw } = await ledger.prepare(owner, { to: 'accessPolicy', data })
       await assert.rejects(small.send(raw), tooLarge)
-      const quote = { attest: new Uint8Array(131_072), r: new Uint8Array(32), s: new Uint8Array(32) }
+      const quote = { akPublic: new Uint8Array(0), attest: new Uint8Array(131_072), signature: new Uint8Array(64) }
       await assert.rejects(
         ledger.prepare(unused, { to: 'auditLog', data: encodeCommit(header(), [], quote) }),
         tooLarge,
@@ -261,7 +261,7 @@ describe('Ledger', () => {
     })
 
     it('reads the reason for which a commit of an unknown host is refused', async () => {
-      const quote = { attest: new Uint8Array(10), r: new Uint8Array(32), s: new Uint8Array(32) }
+      const quote = { akPublic: new Uint8Array(0), attest: new Uint8Array(10), signature: new Uint8Array(64) }
       await assert.rejects(ledger.prepare(owner, { to: 'auditLog', data: encodeCommit(header(), [], quote) }), {
         code: 'REVERTED',
         reason: { name: 'HostUnknown', args: { hostId: hash(1) } },

@@ -45,6 +45,7 @@ export function formatVectors() {
   })
   const first = makeHeader(0, 5, root(leaves.slice(0, 5)), zero, 118, 1)
   const second = makeHeader(5, 4, root(leaves.slice(5)), first.head, 121, 2)
+  const receipt = makeReceipt(leaves.slice(2, 5), 1)
   return {
     note: 'Worked examples for docs/formats.md, made by test/record/format-vectors.ts',
     chainId: String(chainId),
@@ -66,10 +67,24 @@ export function formatVectors() {
     records,
     trees,
     headers: [first, second],
-    receipt: makeReceipt(leaves.slice(2, 5), 1),
+    range: makeRange([first.structHash, second.structHash, named('third header')]),
+    receipt,
     claim: makeClaim(),
+    rotation: makeRotation(),
+    decisions: makeDecisions(),
+    fraud: [
+      makeFraud('Omission', 2, receipt.digest, zero),
+      makeFraud('Equivocation', 3, ...inOrder(receipt.digest, named('another group'))),
+      makeFraud('Contradiction', 3, receipt.digest, first.structHash),
+    ],
     bindings: [
       makeBinding('register', contracts.hostRegistry, keccak256(join(word('address', grantee), keccak256(akPublic)))),
+      makeBinding('replace-ak', contracts.hostRegistry, keccak256(join(word('address', grantee), keccak256(akPublic)))),
+      makeBinding(
+        'rotate-address',
+        contracts.hostRegistry,
+        keccak256(join(word('address', owner), word('address', grantee), word('uint64', 100))),
+      ),
       makeBinding('vmm', contracts.vmmRegistry, named('manifest')),
       makeBinding('commit', contracts.auditLog, first.structHash),
     ],
@@ -171,6 +186,83 @@ function makeClaim() {
   return { hostId, akPublic, akHash, digest: hash, ...signed(hash) }
 }
 
+function makeRotation() {
+  const members: Words = [
+    ['bytes32 hostId', hostId],
+    ['address from', owner],
+    ['address to', grantee],
+    ['uint64 overlapBlocks', '100'],
+  ]
+  const hash = digest(contracts.hostRegistry, structHash('AddressRotation', members))
+  return { rotation: object(members), digest: hash, ...signed(hash) }
+}
+
+/** The decision leaves the deadline out, which is the last member of what is signed. */
+function makeDecisions() {
+  const deadline = '1700000600'
+  const approvers = [owner, grantee]
+  const make = (kind: string, contract: string, members: Words, content: object, type?: string) => {
+    const signature = [...members, ['uint64 deadline', deadline]] as Words
+    const typeText = type ?? `${kind}(${signature.map(([member]) => member).join(',')})`
+    const words = (some: Words) => some.map(([member, value]) => word(member, value))
+    const hash = keccak256(text(typeText))
+    return {
+      kind,
+      content,
+      deadline,
+      decision: keccak256(join(hash, ...words(members))),
+      digest: digest(contract, keccak256(join(hash, ...words(signature)))),
+    }
+  }
+  const approval: Words = [
+    ['bytes32 vmmHash', vmmHash],
+    ['uint32 epoch', 2],
+    ['uint64 validUntil', '1800000000'],
+    ['uint32 term', 3],
+  ]
+  const listHash = keccak256(join(...approvers.map((one) => word('address', one))))
+  const change: Words = [
+    ['bytes32 approvers', listHash],
+    ['uint32 threshold', 2],
+    ['uint32 term', 3],
+  ]
+  const changeType = 'ApproversChange(address[] approvers,uint32 threshold,uint32 term,uint64 deadline)'
+  const registrar: Words = [
+    ['address registrar', grantee],
+    ['bool isRegistrar', 1],
+    ['uint64 nonce', '4'],
+    ['uint32 term', 3],
+  ]
+  return [
+    make('VmmApproval', contracts.vmmRegistry, approval, object(approval)),
+    make('ApproversChange', contracts.vmmRegistry, change, { approvers, threshold: 2, term: 3 }, changeType),
+    make('RegistrarChange', contracts.hostRegistry, registrar, { ...object(registrar), isRegistrar: true }),
+  ]
+}
+
+/** Three batches: a peak over the first two, and the third alone. */
+function makeRange(headerHashes: readonly string[]) {
+  const leaves = headerHashes.map((hash) => keccak256(join('0x00', hash)))
+  const [a = zero, b = zero, c = zero] = leaves
+  const pair = keccak256(join('0x01', a, b))
+  return {
+    headerHashes,
+    leaves,
+    after2: { peaks: [a, pair] },
+    after3: { peaks: [c, pair], paths: [[b], [a], []] },
+  }
+}
+
+function makeFraud(fraud: string, seq: number, digestA: string, digestB: string) {
+  const kind = ['None', 'Omission', 'Equivocation', 'Contradiction'].indexOf(fraud)
+  const encoded = join(word('uint8', kind), hostId, word('uint64', seq), digestA, digestB)
+  return { fraud, hostId, seq: String(seq), digestA, digestB, proofHash: keccak256(encoded) }
+}
+
+function inOrder(a: string, b: string): [string, string] {
+  return a < b ? [a, b] : [b, a]
+}
+
 function makeBinding(purpose: string, contract: string, payloadHash: string) {
   const anchorBlockHash = named(`block for ${purpose}`)
   const purposeHash = keccak256(text(`attestry/quote/${purpose}`))
@@ -270,7 +362,7 @@ function object(members: Words): Record<string, string | number> {
 }
 
 function word(type: string, value: string | number): string {
-  if (type.startsWith('uint')) return `0x${BigInt(value).toString(16).padStart(64, '0')}`
+  if (type.startsWith('uint') || type.startsWith('bool')) return `0x${BigInt(value).toString(16).padStart(64, '0')}`
   return `0x${String(value).slice(2).padStart(64, '0')}`
 }
 

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { fromHex, toHex, type Hex } from '../../src/core/bytes.ts'
-import { hashHeader, headAfter, type BatchHeader } from '../../src/record/batch.ts'
-import { qualifyingData, registrationPayload, type QuotePurpose } from '../../src/record/binding.ts'
-import { ledgerAddressClaimDigest } from '../../src/record/claim.ts'
+import { batchLeaf, hashHeader, headAfter, type BatchHeader } from '../../src/record/batch.ts'
+import { qualifyingData, registrationPayload, rotationPayload, type QuotePurpose } from '../../src/record/binding.ts'
+import { addressRotationDigest, ledgerAddressClaimDigest, type AddressRotation } from '../../src/record/claim.ts'
+import { decisionDigest, decisionHash, type Decision } from '../../src/record/decision.ts'
 import { signerOf, type Domain } from '../../src/record/eip712.ts'
+import { fraudProofHash, type Fraud } from '../../src/record/fraud.ts'
 import { grantId, type Grant } from '../../src/record/grant.ts'
 import { dataId, hashInput, hashResult, keccak256, operationId, sha256 } from '../../src/record/hash.ts'
+import { append, EMPTY_RANGE, pathToPeak } from '../../src/record/mountain-range.ts'
 import { parseOperationRequest, parseRecord } from '../../src/record/parse.ts'
 import { receiptGroupDigest, type ReceiptGroup } from '../../src/record/receipt.ts'
 import { hashRecord, leafOf } from '../../src/record/record.ts'
@@ -92,6 +95,45 @@ describe('test/vectors/formats.json', () => {
     assert.equal(signerOf(digest, claim.signature), claim.signer)
   })
 
+  it('agrees on the digest of an address rotation', () => {
+    const { rotation } = vectors
+    const content = integers(rotation.rotation, ['overlapBlocks']) as unknown as AddressRotation
+    const digest = addressRotationDigest(domain(contracts.hostRegistry), content)
+    assert.equal(digest, rotation.digest)
+    assert.equal(signerOf(digest, rotation.signature), rotation.signer)
+  })
+
+  it('agrees on decisions and on what approvers sign', () => {
+    for (const { kind, content, deadline, decision: hash, digest } of vectors.decisions) {
+      const numbers = integers(content as Record<string, string>, ['validUntil', 'nonce'])
+      const decision = { kind, content: numbers } as unknown as Decision
+      const contract = kind === 'RegistrarChange' ? contracts.hostRegistry : contracts.vmmRegistry
+      assert.equal(decisionHash(decision), hash)
+      assert.equal(decisionDigest(domain(contract), decision, BigInt(deadline)), digest)
+    }
+  })
+
+  it('agrees on the range of a host’s batches', () => {
+    const { range, headers } = vectors
+    headers.forEach(({ header }, i) => {
+      const whole = integers(header, ['firstSeq', 'anchorBlock', 'nvCounter']) as unknown as BatchHeader
+      assert.equal(batchLeaf(whole), range.leaves[i])
+    })
+    const leaves = range.leaves.map(hex)
+    assert.deepEqual(leaves.slice(0, 2).reduce(append, EMPTY_RANGE).peaks, range.after2.peaks)
+    assert.deepEqual(leaves.reduce(append, EMPTY_RANGE).peaks, range.after3.peaks)
+    range.after3.paths.forEach((path, i) => {
+      assert.deepEqual(pathToPeak(leaves, i), path)
+    })
+  })
+
+  it('agrees on the hashes of proofs of fraud', () => {
+    for (const { fraud, hostId, seq, digestA, digestB, proofHash } of vectors.fraud) {
+      const proof = { fraud: fraud as Fraud, hostId: hex(hostId), seq: BigInt(seq) }
+      assert.equal(fraudProofHash({ ...proof, digestA: hex(digestA), digestB: hex(digestB) }), proofHash)
+    }
+  })
+
   it('agrees on what quotes are bound to', () => {
     for (const binding of vectors.bindings) {
       const data = qualifyingData({
@@ -109,6 +151,10 @@ describe('test/vectors/formats.json', () => {
       bytes(vectors.claim.akPublic),
     )
     assert.equal(payload, vectors.bindings[0]?.payloadHash)
+    assert.equal(payload, vectors.bindings[1]?.payloadHash)
+    const { from, to, overlapBlocks } = vectors.rotation.rotation
+    const rotation = rotationPayload(hex(String(from)), hex(String(to)), BigInt(overlapBlocks ?? 0))
+    assert.equal(rotation, vectors.bindings[2]?.payloadHash)
   })
 })
 

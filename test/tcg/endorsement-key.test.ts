@@ -22,7 +22,7 @@ describe('requireEndorsementKey', () => {
         { ...ek, authPolicy: new Uint8Array() },
         { ...ek, authPolicy: Uint8Array.from(ek.authPolicy, (byte) => byte ^ 1) },
         { ...ek, aesBits: ek.aesBits === 128 ? 256 : 128 },
-        { ...ek, ecdsaHash: 'sha256' },
+        { ...ek, scheme: { algorithm: 'ecdsa', hash: 'sha256' } },
         { ...ek, nameAlgorithm: ek.nameAlgorithm === 'sha256' ? 'sha384' : 'sha256' },
       ]
       for (const other of others) refuses('EK_TEMPLATE', () => requireEndorsementKey(other))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { nameOf, primaryQualifiedName } from '../../src/tcg/name.ts'
+import { akQualifiedNameOf, nameOf, primaryQualifiedName } from '../../src/tcg/name.ts'
 import { refuses } from './refusal.ts'
 import { CAPTURES, hex, tpmtPublic, tpmVector, transcriptValue } from './tpm-vectors.ts'
 
@@ -7,6 +7,12 @@ describe('nameOf', () => {
   for (const capture of CAPTURES) {
     it(`gives the name that the TPM gave the AK of ${capture}`, () => {
       assert.deepEqual(nameOf(tpmtPublic(`${capture}/ak_ecc.tpm2b_public`)), tpmVector(`${capture}/ak.name`))
+    })
+  }
+
+  for (const capture of CAPTURES) {
+    it(`gives the name that the TPM gave the RSA AK of ${capture}`, () => {
+      assert.deepEqual(nameOf(tpmtPublic(`${capture}/ak_rsa.tpm2b_public`)), tpmVector(`${capture}/ak_rsa.name`))
     })
   }
 
@@ -19,7 +25,9 @@ describe('nameOf', () => {
 describe('primaryQualifiedName', () => {
   it('gives what the TPM says of a primary key in the endorsement hierarchy', () => {
     const ak = tpmtPublic('swtpm-primary-ak/ak.tpm2b_public')
-    assert.deepEqual(primaryQualifiedName(ak), hex(transcriptValue('swtpm-primary-ak/ak.yaml', 'qualified name')))
+    const given = hex(transcriptValue('swtpm-primary-ak/ak.yaml', 'qualified name'))
+    assert.deepEqual(primaryQualifiedName(ak), given)
+    assert.deepEqual(akQualifiedNameOf(ak), given.slice(2))
   })
 
   it('is not that of a child of the EK', () => {

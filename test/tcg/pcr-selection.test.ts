@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { toHex } from '../../src/core/bytes.ts'
-import { decodePcrSelections, encodePcrSelection } from '../../src/tcg/pcr-selection.ts'
+import { decodePcrSelections, encodePcrSelection, requireMeaningful } from '../../src/tcg/pcr-selection.ts'
 import { accepts, refuses } from './refusal.ts'
 import { hex } from './tpm-vectors.ts'
 
@@ -69,13 +69,13 @@ describe('decodePcrSelections', () => {
   })
 
   it('refuses more entries than there are banks, before it reads them', () => {
-    refuses('MALFORMED', () => decodePcrSelections(hex('ffffffff')))
-    refuses('MALFORMED', () => decodePcrSelections(hex('00000003000b03010000000c03010000000d03010000')))
+    refuses('SELECTION_INVALID', () => decodePcrSelections(hex('ffffffff')))
+    refuses('SELECTION_INVALID', () => decodePcrSelections(hex('00000003000b03010000000c03010000000d03010000')))
   })
 
   it('refuses select bytes for fewer or more than 24 PCRs', () => {
     for (const select of ['00', '0101', '020100', '0401000000', '0401000001', 'ff']) {
-      refuses('MALFORMED', () => decodePcrSelections(hex(`00000001000b${select}`)))
+      refuses('SELECTION_INVALID', () => decodePcrSelections(hex(`00000001000b${select}`)))
     }
   })
 
@@ -85,5 +85,30 @@ describe('decodePcrSelections', () => {
 
   it('throws nothing but TcgError, whatever the bytes', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 24 }), (bytes) => void accepts(decodePcrSelections, bytes)))
+  })
+})
+
+describe('requireMeaningful', () => {
+  it('takes selections of PCRs that nobody can reset', () => {
+    requireMeaningful([
+      { bank: 'sha256', pcrs: [0, 22] },
+      { bank: 'sha384', pcrs: [13] },
+    ])
+  })
+
+  it('refuses a selection of nothing, alone or beside another', () => {
+    refuses('SELECTION_EMPTY', () => requireMeaningful([{ bank: 'sha256', pcrs: [] }]))
+    refuses('SELECTION_EMPTY', () =>
+      requireMeaningful([
+        { bank: 'sha256', pcrs: [13] },
+        { bank: 'sha384', pcrs: [] },
+      ]),
+    )
+  })
+
+  it('refuses PCRs that anybody can reset', () => {
+    for (const pcr of [16, 23]) {
+      refuses('SELECTION_RESETTABLE', () => requireMeaningful([{ bank: 'sha256', pcrs: [13, pcr] }]))
+    }
   })
 })

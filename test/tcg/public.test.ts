@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { decodePublic } from '../../src/tcg/public.ts'
-import { eccPublicBytes } from './public-bytes.ts'
+import { eccPublicBytes, rsaPublicBytes } from './public-bytes.ts'
 import { accepts, refuses } from './refusal.ts'
 import { CAPTURES, hex, tpmtPublic, transcriptValue } from './tpm-vectors.ts'
 
@@ -18,8 +18,8 @@ describe('decodePublic', () => {
       assert.deepEqual(ak.y, hex(transcriptValue(`${capture}/ak_ecc.yaml`, 'y')))
       assert.equal(ak.attributes, 0x50072)
       assert.deepEqual(
-        [ak.curve, ak.nameAlgorithm, ak.ecdsaHash, ak.aesBits, ak.authPolicy.length],
-        ['P-256', 'sha256', 'sha256', 0, 0],
+        [ak.curve, ak.nameAlgorithm, ak.scheme, ak.aesBits, ak.authPolicy.length],
+        ['P-256', 'sha256', { algorithm: 'ecdsa', hash: 'sha256' }, 0, 0],
       )
     })
   }
@@ -27,8 +27,19 @@ describe('decodePublic', () => {
   it('decodes an RSA-2048 EK', () => {
     const ek = decodePublic(rsa)
     assert.ok(ek.type === 'rsa')
-    assert.deepEqual([ek.modulus.length, ek.aesBits, ek.ecdsaHash, ek.attributes], [256, 128, undefined, 0x300b2])
+    assert.deepEqual([ek.modulus.length, ek.aesBits, ek.scheme, ek.attributes], [256, 128, undefined, 0x300b2])
     assert.deepEqual(ek.modulus, rsa.slice(RSA.modulus))
+  })
+
+  it('decodes RSA-2048 AKs', () => {
+    for (const capture of CAPTURES) {
+      const ak = decodePublic(tpmtPublic(`${capture}/ak_rsa.tpm2b_public`))
+      assert.ok(ak.type === 'rsa')
+      assert.deepEqual(
+        [ak.modulus.length, ak.aesBits, ak.scheme, ak.attributes],
+        [256, 0, { algorithm: 'rsassa', hash: 'sha256' }, 0x50072],
+      )
+    }
   })
 
   it('decodes EKs on P-256 and P-384', () => {
@@ -81,7 +92,13 @@ describe('decodePublic', () => {
     for (const parts of wrong) refuses('KEY_UNSUPPORTED', () => decodePublic(eccPublicBytes(parts)))
   })
 
-  it('refuses RSA keys other than RSA-2048 storage keys with the exponent written as 0', () => {
+  it('refuses a scheme of the other type of key', () => {
+    refuses('KEY_UNSUPPORTED', () => decodePublic(eccPublicBytes({ scheme: [0x0014, 0x000b] })))
+    refuses('KEY_UNSUPPORTED', () => decodePublic(rsaPublicBytes({ scheme: [0x0018, 0x000b] })))
+    refuses('KEY_UNSUPPORTED', () => decodePublic(rsaPublicBytes({ scheme: [0x0016, 0x000b] })))
+  })
+
+  it('refuses RSA keys other than RSA-2048 with the exponent written as 0', () => {
     refuses('KEY_UNSUPPORTED', () => decodePublic(rsa.with(RSA.keyBits, 0x0c)))
     refuses('KEY_UNSUPPORTED', () => decodePublic(rsa.with(RSA.exponent + 3, 3)))
     const explicit = rsa.with(RSA.exponent + 1, 1).with(RSA.exponent + 3, 1)

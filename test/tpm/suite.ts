@@ -3,7 +3,7 @@ import { createHash, createPublicKey, randomBytes, verify, X509Certificate } fro
 import { concat } from '../../src/core/bytes.ts'
 import { decodeQuoteAttest } from '../../src/tcg/attest.ts'
 import { requireAttestationKey } from '../../src/tcg/attestation-key.ts'
-import { nameOf, primaryQualifiedName } from '../../src/tcg/name.ts'
+import { akQualifiedNameOf, nameOf } from '../../src/tcg/name.ts'
 import { decodePublic } from '../../src/tcg/public.ts'
 import { TpmError, type TpmErrorCode } from '../../src/tpm/error.ts'
 import { makeCredential } from '../../src/tpm/make-credential.ts'
@@ -99,26 +99,29 @@ export function tpmSuite(open: () => TpmRig): void {
     const selection = { bank: 'sha256', pcrs: [0, 7, DEBUG_PCR] } as const
     const qualifyingData = new Uint8Array(randomBytes(32))
     const values = await tpm.readPcrs(selection)
-    const { attest, r, s } = await tpm.quote(selection, qualifyingData)
+    const { akPublic, attest, signature } = await tpm.quote(selection, qualifyingData)
+    assert.deepEqual(akPublic, ak.public)
 
-    const { x, y } = requireAttestationKey(decodePublic(ak.public))
+    const attestationKey = requireAttestationKey(decodePublic(ak.public))
+    assert.ok(attestationKey.type === 'ecc')
+    const { x, y } = attestationKey
     const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
     const key = createPublicKey({ format: 'jwk', key: { kty: 'EC', crv: 'P-256', x: base64(x), y: base64(y) } })
-    assert.ok(verify('sha256', attest, { key, dsaEncoding: 'ieee-p1363' }, concat(r, s)))
+    assert.ok(verify('sha256', attest, { key, dsaEncoding: 'ieee-p1363' }, signature))
 
     const quote = decodeQuoteAttest(attest)
     assert.deepEqual(quote.extraData, qualifyingData)
     assert.deepEqual(quote.selections, [selection])
     assert.deepEqual(quote.pcrDigest, sha256(...values.values()))
-    assert.deepEqual(quote.qualifiedSigner, new Uint8Array(primaryQualifiedName(ak.public)))
+    assert.deepEqual(quote.qualifiedSigner, akQualifiedNameOf(ak.public))
   })
 
-  it('gives signatures of 32 and 32 bytes with a low s', async () => {
+  it('gives signatures of 64 bytes with a low s', async () => {
     // Every other signature of a TPM has a high s.
     for (let i = 0; i < 16; i++) {
-      const { r, s } = await open().tpm.quote({ bank: 'sha256', pcrs: [0] }, new Uint8Array())
-      assert.deepEqual([r.length, s.length], [32, 32])
-      assert.ok(BigInt(`0x${Buffer.from(s).toString('hex')}`) <= HALF_N)
+      const { signature } = await open().tpm.quote({ bank: 'sha256', pcrs: [0] }, new Uint8Array())
+      assert.equal(signature.length, 64)
+      assert.ok(BigInt(`0x${Buffer.from(signature).subarray(32).toString('hex')}`) <= HALF_N)
     }
   })
 
@@ -131,7 +134,7 @@ export function tpmSuite(open: () => TpmRig): void {
   it('has a clock that agrees with the one in a quote', async () => {
     const { tpm } = open()
     const before = await tpm.readClock()
-    const { clock } = decodeQuoteAttest((await tpm.quote({ bank: 'sha256', pcrs: [0] }, new Uint8Array())).attest)
+    const { clock } = decodeQuoteAttest((await tpm.quote({ bank: 'sha256', pcrs: [0] }, new Uint8Array(32))).attest)
     assert.deepEqual([clock.resetCount, clock.restartCount], [before.resetCount, before.restartCount])
     assert.ok(clock.clock >= before.clock)
   })

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @notice A TPM 2.0 quote as the TPM produced it, but for `s`.
+/// @notice A TPM 2.0 quote as the TPM produced it, but for an ECDSA signature's s.
+/// @param akPublic The attestation key's TPMT_PUBLIC. Its qualified name is what the registry keeps, so the key travels with
+/// the quote instead of lying in storage. Untrusted until its qualified name is the host's.
 /// @param attest The TPMS_ATTEST, byte for byte (TPM 2.0 Part 2, 10.12.12). Untrusted until verified.
-/// @param r The ECDSA signature's r.
-/// @param s The ECDSA signature's s, at most half the group order: whoever submits sends N − s where the TPM gave more.
+/// @param signature ECDSA: r ‖ s, 64 bytes, s at most half the group order (whoever submits sends N − s where the TPM gave
+/// more). RSASSA: 256 bytes.
 struct Quote {
+    bytes akPublic;
     bytes attest;
-    bytes32 r;
-    bytes32 s;
+    bytes signature;
 }
 
-/// @notice What a host needs to be entered in the registry.
+/// @notice What a host needs to be entered in the registry. The AK is the one of the quote.
 /// @param ekPublic The EK's TPMT_PUBLIC. Its SHA-256 is the hostId.
-/// @param akPublic The AK's TPMT_PUBLIC: restricted, fixedTPM, ECDSA P-256 with SHA-256.
 /// @param ekCertificate The EK certificate, DER. Not parsed on chain: the registrar vouches for it and auditors check it.
 /// @param ledgerAddress The address of the ledger key in the host's HSM.
 /// @param assurance What the registrar found the TPM to be.
 struct Registration {
     bytes ekPublic;
-    bytes akPublic;
     bytes ekCertificate;
     address ledgerAddress;
     Assurance assurance;
@@ -39,16 +39,26 @@ enum Assurance {
     Hardware
 }
 
-/// @param akQualifiedName SHA-256 part of the AK's qualified name (a primary key of the endorsement hierarchy).
 /// @param since The block of the last change of status.
+/// @param akQualifiedName SHA-256 part of the AK's qualified name (a primary key of the endorsement hierarchy).
+/// @param previousAddress The address before the last rotation, 0 for none.
+/// @param previousUntil The last block in which `previousAddress` may still submit.
 struct Host {
     HostStatus status;
     Assurance assurance;
     uint64 since;
     address ledgerAddress;
-    bytes32 akX;
-    bytes32 akY;
     bytes32 akQualifiedName;
+    address previousAddress;
+    uint64 previousUntil;
+}
+
+/// @notice An approver's EIP-712 signature of a decision. The message's last members are `term` and `deadline`.
+/// @param deadline Seconds since the epoch until which the signature may be submitted, inclusive.
+struct SignedApproval {
+    address approver;
+    uint64 deadline;
+    bytes signature;
 }
 
 enum VmmStatus {
@@ -58,16 +68,17 @@ enum VmmStatus {
     Revoked
 }
 
+/// @param isProven Whether a quote of a registered host showed it, in this epoch; false for a prediction.
 /// @param epoch Counts the proposals of this vmmHash; approvals of an earlier epoch are worth nothing.
-/// @param authorisedAt Block from which it was authorised in this epoch, 0 before.
-/// @param revokedAt Block of its revocation in this epoch, 0 before.
+/// @param since The block of the last change of status.
+/// @param validUntil Seconds since the epoch, inclusive; the type's maximum for no end. 0 before it is authorised.
 /// @param manifestHash SHA-256 of the canonical event log that explains it.
 struct Vmm {
     VmmStatus status;
+    bool isProven;
     uint32 epoch;
-    uint32 approvals;
-    uint64 authorisedAt;
-    uint64 revokedAt;
+    uint64 since;
+    uint64 validUntil;
     bytes32 manifestHash;
 }
 
@@ -99,7 +110,7 @@ struct Grant {
 
 /// @param grantId 0 where the requester acts as the data's owner.
 /// @param timestamp Seconds since the epoch at which the access takes place.
-/// @param asOf The block whose state (after all its transactions) decides on status, revocation and authorisation.
+/// @param asOf The block whose state (after all its transactions) decides on status, ownership, revocation and authorisation.
 struct AccessRequest {
     bytes32 dataId;
     bytes32 grantId;
@@ -111,27 +122,32 @@ struct AccessRequest {
     uint64 asOf;
 }
 
-/// @notice One operation: done, denied or failed. Hashed as an EIP-712 struct.
-/// @param requestHash EIP-712 digest of the OperationRequest that the requester signed.
+/// @notice What several records of one batch have in common. Travels once a batch.
 /// @param policyBlock The block at which access was checked.
-/// @param dataHash Salted hash of the input.
-/// @param resultHash Salted hash of the result, 0 where there is none.
-/// @param status 0 for done, otherwise a reason code (docs/formats.md).
-/// @param timestamp Seconds since the epoch, by the host's clock.
-struct Record {
-    bytes32 hostId;
-    uint64 seq;
+struct RecordContext {
     bytes32 vmmHash;
     bytes32 operationId;
     address requester;
-    bytes32 requestHash;
     bytes32 dataId;
     bytes32 grantId;
     uint64 policyBlock;
-    bytes32 dataHash;
-    bytes32 resultHash;
+}
+
+/// @notice What is a record's own. With its context, the batch's hostId and its place it is the EIP-712 struct `Record`
+/// (docs/formats.md), whose hash is the leaf.
+/// @param context Index into the batch's contexts.
+/// @param status 0 for done, otherwise a reason code (docs/formats.md).
+/// @param timestamp Seconds since the epoch, by the host's clock.
+/// @param requestHash EIP-712 digest of the OperationRequest that the requester signed.
+/// @param dataHash Salted hash of the input.
+/// @param resultHash Salted hash of the result, 0 where there is none.
+struct RecordBody {
+    uint16 context;
     uint16 status;
     uint64 timestamp;
+    bytes32 requestHash;
+    bytes32 dataHash;
+    bytes32 resultHash;
 }
 
 /// @notice Consecutive records of one host. Hashed as an EIP-712 struct.
@@ -147,4 +163,41 @@ struct BatchHeader {
     bytes32 prevHead;
     uint64 anchorBlock;
     uint64 nvCounter;
+}
+
+/// @notice Records: they travelled in the transaction. Anchored: their root alone did.
+enum BatchMode {
+    Records,
+    Anchored
+}
+
+/// @notice A host's promise to commit a group of records by a block. Signed as EIP-712 by its ledger key.
+/// @param includeBy The last block by which the host promises to commit.
+struct ReceiptGroup {
+    bytes32 hostId;
+    bytes32 groupRoot;
+    uint64 firstSeq;
+    uint32 count;
+    uint64 includeBy;
+}
+
+/// @param signature The ledger key's, r ‖ s ‖ v.
+struct SignedReceiptGroup {
+    ReceiptGroup group;
+    bytes signature;
+}
+
+/// @notice A leaf of a tree with its inclusion path, siblings from the leaf up.
+struct LeafProof {
+    bytes32 leaf;
+    bytes32[] path;
+}
+
+/// @notice Omission: a promised record was not there when its block had passed. Equivocation: two receipts contradict each
+/// other. Contradiction: a receipt contradicts the log.
+enum Fraud {
+    None,
+    Omission,
+    Equivocation,
+    Contradiction
 }

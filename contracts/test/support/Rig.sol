@@ -6,7 +6,7 @@ import {IAccessPolicy} from "../../src/interfaces/IAccessPolicy.sol";
 import {IAuditLog} from "../../src/interfaces/IAuditLog.sol";
 import {IHostRegistry} from "../../src/interfaces/IHostRegistry.sol";
 import {IVmmRegistry} from "../../src/interfaces/IVmmRegistry.sol";
-import {Assurance, Quote, Registration} from "../../src/interfaces/Types.sol";
+import {Assurance, Quote, Registration, SignedApproval} from "../../src/interfaces/Types.sol";
 
 /// @title The four contracts as they are deployed, from the artifacts in build/contracts, and TPMs whose keys the test holds.
 abstract contract Rig is Check {
@@ -35,14 +35,21 @@ abstract contract Rig is Check {
     uint256 internal constant P256_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551;
     bytes32 internal constant REGISTER = keccak256("attestry/quote/register");
     bytes32 internal constant VMM = keccak256("attestry/quote/vmm");
+    bytes32 internal constant ROTATE_ADDRESS = keccak256("attestry/quote/rotate-address");
+    bytes32 internal constant REPLACE_AK = keccak256("attestry/quote/replace-ak");
     bytes32 internal constant COMMIT = keccak256("attestry/quote/commit");
     bytes32 internal constant MANIFEST = keccak256("manifest");
     bytes3 internal constant PCR_13 = 0x002000;
 
+    uint64 internal constant NO_END = type(uint64).max;
+
     address internal constant REGISTRAR = address(0xe911);
-    address internal constant APPROVER_1 = address(0xa1);
-    address internal constant APPROVER_2 = address(0xa2);
-    address internal constant APPROVER_3 = address(0xa3);
+    uint256 internal constant APPROVER_1_KEY = 0xa1;
+    uint256 internal constant APPROVER_2_KEY = 0xa2;
+    uint256 internal constant APPROVER_3_KEY = 0xa3;
+    address internal constant APPROVER_1 = 0xd2431CA38735C2fd438e2cAa23F094191D89675b;
+    address internal constant APPROVER_2 = 0x612B7be154A64292AAe070aaA86fCd66Ba218071;
+    address internal constant APPROVER_3 = 0x681ce2F439FDC80e70C1eEA8b8a085DFb976D32A;
 
     IHostRegistry internal hosts;
     IVmmRegistry internal vmms;
@@ -53,35 +60,28 @@ abstract contract Rig is Check {
     Attest internal tpmState;
 
     function deployAll() internal {
-        VM.roll(1000);
-        VM.warp(1_700_000_000);
-        address[] memory registrars = new address[](1);
-        registrars[0] = REGISTRAR;
-        hosts = IHostRegistry(deploy("HostRegistry", abi.encode(registrars)));
-        vmms = IVmmRegistry(deploy("VmmRegistry", abi.encode(hosts, approvers(), 2)));
-        // This contract's nonces start at 1 and each creation takes one: the log comes right after the policy.
-        address next = addressAfter(address(vmms));
+        deployRegistries();
+        address next = VM.computeCreateAddress(address(this), VM.getNonce(address(this)) + 1);
         policy = IAccessPolicy(deploy("AccessPolicy", abi.encode(hosts, vmms, next)));
         log = IAuditLog(deploy("AuditLog", abi.encode(hosts, vmms, policy)));
         equal(address(log), next, "predicted address of the log");
+    }
+
+    function deployRegistries() internal {
+        VM.roll(1000);
+        VM.warp(1_700_000_000);
         tpmState = Attest(0, 0, 5000, 3, 1, PCR_13, keccak256("pcr 13"));
+        address next = VM.computeCreateAddress(address(this), VM.getNonce(address(this)) + 1);
+        address[] memory registrars = new address[](1);
+        registrars[0] = REGISTRAR;
+        hosts = IHostRegistry(deploy("HostRegistry", abi.encode(next, registrars)));
+        vmms = IVmmRegistry(deploy("VmmRegistry", abi.encode(hosts, approvers(), 2)));
+        equal(address(vmms), next, "predicted address of the VMMs");
     }
 
     function approvers() internal pure returns (address[] memory list) {
         list = new address[](3);
         (list[0], list[1], list[2]) = (APPROVER_1, APPROVER_2, APPROVER_3);
-    }
-
-    /// @notice The address two creations after the one that made `last`, for nonces below 128 (RLP of one byte).
-    function addressAfter(address last) private view returns (address) {
-        for (uint8 nonce = 1; nonce < 126; ++nonce) {
-            if (createAddress(nonce) == last) return createAddress(nonce + 2);
-        }
-        revert("no such nonce");
-    }
-
-    function createAddress(uint8 nonce) private view returns (address) {
-        return address(uint160(uint256(keccak256(abi.encodePacked(bytes2(0xd694), address(this), nonce)))));
     }
 
     function deploy(string memory name, bytes memory arguments) internal returns (address deployed) {
@@ -105,14 +105,26 @@ abstract contract Rig is Check {
     // -------------------------------------------------------------------------
 
     function makeTpm(uint256 seed) internal pure returns (Tpm memory tpm) {
-        tpm.akKey = 1000 + seed;
-        tpm.ledgerKey = 2000 + seed;
-        tpm.ledgerAddress = VM.addr(tpm.ledgerKey);
         tpm.ekPublic = abi.encodePacked("EK ", seed);
         tpm.hostId = sha256(tpm.ekPublic);
-        (uint256 x, uint256 y) = VM.publicKeyP256(tpm.akKey);
+        useAk(tpm, 1000 + seed);
+        useLedgerKey(tpm, 2000 + seed);
+    }
+
+    /// @notice Changes the TPM given, where that is in memory, and returns it.
+    function useAk(Tpm memory tpm, uint256 akKey) internal pure returns (Tpm memory) {
+        tpm.akKey = akKey;
+        (uint256 x, uint256 y) = VM.publicKeyP256(akKey);
         tpm.akPublic = akPublicOf(0x00050472, x, y);
         tpm.qualifiedName = sha256(abi.encodePacked(hex"4000000b000b", sha256(tpm.akPublic)));
+        return tpm;
+    }
+
+    /// @notice Changes the TPM given, where that is in memory, and returns it.
+    function useLedgerKey(Tpm memory tpm, uint256 ledgerKey) internal pure returns (Tpm memory) {
+        tpm.ledgerKey = ledgerKey;
+        tpm.ledgerAddress = VM.addr(ledgerKey);
+        return tpm;
     }
 
     function akPublicOf(uint32 attributes, uint256 x, uint256 y) internal pure returns (bytes memory) {
@@ -136,10 +148,10 @@ abstract contract Rig is Check {
         return keccak256(quoteInfoOf(tpmState.select, tpmState.pcrDigest));
     }
 
-    function signed(bytes memory attest, uint256 akKey) internal pure returns (Quote memory) {
-        (bytes32 r, bytes32 s) = VM.signP256(akKey, sha256(attest));
+    function signed(Tpm memory tpm, bytes memory attest) internal pure returns (Quote memory) {
+        (bytes32 r, bytes32 s) = VM.signP256(tpm.akKey, sha256(attest));
         if (uint256(s) > P256_N / 2) s = bytes32(P256_N - uint256(s));
-        return Quote(attest, r, s);
+        return Quote(tpm.akPublic, attest, abi.encodePacked(r, s));
     }
 
     /// @notice A quote as the TPM's state stands, bound to a purpose, a contract, a payload and the block before this one.
@@ -163,7 +175,7 @@ abstract contract Rig is Check {
         Attest memory a = tpmState;
         a.qualifiedSigner = tpm.qualifiedName;
         a.extraData = sha256(abi.encode(purpose, block.chainid, contract_, tpm.hostId, payload, blockhash(anchor)));
-        return signed(encode(a), tpm.akKey);
+        return signed(tpm, encode(a));
     }
 
     // -------------------------------------------------------------------------
@@ -171,12 +183,16 @@ abstract contract Rig is Check {
     // -------------------------------------------------------------------------
 
     function registrationOf(Tpm memory tpm, Assurance assurance) internal pure returns (Registration memory) {
-        return Registration(tpm.ekPublic, tpm.akPublic, "certificate", tpm.ledgerAddress, assurance);
+        return Registration(tpm.ekPublic, "certificate", tpm.ledgerAddress, assurance);
     }
 
     function registrationQuote(Tpm memory tpm) internal returns (Quote memory) {
-        bytes32 payload = keccak256(abi.encode(tpm.ledgerAddress, keccak256(tpm.akPublic)));
-        return makeQuote(tpm, REGISTER, address(hosts), payload);
+        return makeQuote(tpm, REGISTER, address(hosts), bondOf(tpm));
+    }
+
+    /// @notice The payload by which an AK speaks for a ledger address.
+    function bondOf(Tpm memory tpm) internal pure returns (bytes32) {
+        return keccak256(abi.encode(tpm.ledgerAddress, keccak256(tpm.akPublic)));
     }
 
     function consent(Tpm memory tpm) internal view returns (bytes memory) {
@@ -192,15 +208,128 @@ abstract contract Rig is Check {
         hosts.register(registrationOf(tpm, assurance), uint64(block.number - 1), quote, signature);
     }
 
+    /// @notice Gives the host a new ledger key; changes the TPM given, where that is in memory, and returns it.
+    function rotate(Tpm memory tpm, uint256 newLedgerKey, uint64 overlapBlocks) internal returns (Tpm memory) {
+        address to = VM.addr(newLedgerKey);
+        Quote memory quote = rotationQuote(tpm, to, overlapBlocks);
+        bytes32 digest = rotationDigest(tpm, to, overlapBlocks);
+        hosts.rotateAddress(
+            tpm.hostId,
+            to,
+            overlapBlocks,
+            uint64(block.number - 1),
+            quote,
+            signedBy(tpm.ledgerKey, digest),
+            signedBy(newLedgerKey, digest)
+        );
+        return useLedgerKey(tpm, newLedgerKey);
+    }
+
+    function rotationQuote(Tpm memory tpm, address to, uint64 overlapBlocks) internal returns (Quote memory) {
+        bytes32 payload = keccak256(abi.encode(tpm.ledgerAddress, to, overlapBlocks));
+        return makeQuote(tpm, ROTATE_ADDRESS, address(hosts), payload);
+    }
+
+    function rotationDigest(Tpm memory tpm, address to, uint64 overlapBlocks) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("AddressRotation(bytes32 hostId,address from,address to,uint64 overlapBlocks)");
+        return
+            typedDigest(
+                address(hosts),
+                keccak256(abi.encode(typeHash, tpm.hostId, tpm.ledgerAddress, to, overlapBlocks))
+            );
+    }
+
+    /// @notice Gives the host a new AK; changes the TPM given, where that is in memory, and returns it.
+    function replaceAk(Tpm memory tpm, uint256 newAkKey) internal returns (Tpm memory) {
+        useAk(tpm, newAkKey);
+        Quote memory quote = makeQuote(tpm, REPLACE_AK, address(hosts), bondOf(tpm));
+        bytes memory signature = consent(tpm);
+        VM.prank(REGISTRAR);
+        hosts.replaceAk(tpm.hostId, uint64(block.number - 1), quote, signature);
+        return tpm;
+    }
+
     /// @notice Proposes what the TPM shows now, and has it authorised.
     function authorise(Tpm memory tpm) internal returns (bytes32 vmmHash) {
-        Quote memory quote = makeQuote(tpm, VMM, address(vmms), MANIFEST);
-        vmmHash = vmms.propose(tpm.hostId, MANIFEST, uint64(block.number - 1), quote);
+        return authorise(tpm, NO_END);
+    }
+
+    function authorise(Tpm memory tpm, uint64 validUntil) internal returns (bytes32 vmmHash) {
+        vmmHash = propose(tpm);
         uint32 epoch = vmms.vmm(vmmHash).epoch;
-        VM.prank(APPROVER_1);
-        vmms.approve(vmmHash, epoch);
-        VM.prank(APPROVER_2);
-        vmms.approve(vmmHash, epoch);
+        approve(APPROVER_1, vmmHash, epoch, validUntil);
+        approve(APPROVER_2, vmmHash, epoch, validUntil);
+    }
+
+    function propose(Tpm memory tpm) internal returns (bytes32 vmmHash) {
+        Quote memory quote = makeQuote(tpm, VMM, address(vmms), MANIFEST);
+        return vmms.propose(tpm.hostId, MANIFEST, uint64(block.number - 1), quote);
+    }
+
+    function approve(address approver, bytes32 vmmHash, uint32 epoch, uint64 validUntil) internal {
+        VM.prank(approver);
+        vmms.approve(vmmHash, epoch, validUntil, noApprovals());
+    }
+
+    // -------------------------------------------------------------------------
+    // Decisions. Their members are `abi.encode(typeHash, members…)` without term and deadline.
+    // -------------------------------------------------------------------------
+
+    function vmmApproval(bytes32 vmmHash, uint32 epoch, uint64 validUntil) internal pure returns (bytes memory) {
+        bytes32 typeHash = keccak256(
+            "VmmApproval(bytes32 vmmHash,uint32 epoch,uint64 validUntil,uint32 term,uint64 deadline)"
+        );
+        return abi.encode(typeHash, vmmHash, epoch, validUntil);
+    }
+
+    function registrarChange(address registrar, bool isRegistrar, uint64 nonce) internal pure returns (bytes memory) {
+        bytes32 typeHash = keccak256(
+            "RegistrarChange(address registrar,bool isRegistrar,uint64 nonce,uint32 term,uint64 deadline)"
+        );
+        return abi.encode(typeHash, registrar, isRegistrar, nonce);
+    }
+
+    function approversChange(address[] memory list, uint32 threshold) internal pure returns (bytes memory) {
+        bytes32 typeHash = keccak256(
+            "ApproversChange(address[] approvers,uint32 threshold,uint32 term,uint64 deadline)"
+        );
+        bytes memory words;
+        for (uint256 i = 0; i < list.length; ++i) words = bytes.concat(words, abi.encode(list[i]));
+        return abi.encode(typeHash, keccak256(words), threshold);
+    }
+
+    /// @notice A decision's id in a term.
+    function decisionOf(bytes memory members, uint32 term) internal pure returns (bytes32) {
+        return keccak256(bytes.concat(members, abi.encode(term)));
+    }
+
+    function noApprovals() internal pure returns (SignedApproval[] memory) {
+        return new SignedApproval[](0);
+    }
+
+    function one(SignedApproval memory approval) internal pure returns (SignedApproval[] memory list) {
+        list = new SignedApproval[](1);
+        list[0] = approval;
+    }
+
+    /// @notice A key's signed approval of a decision of `contract_`, in the present term.
+    function approvalBy(
+        uint256 key,
+        address contract_,
+        bytes memory members,
+        uint64 deadline
+    ) internal view returns (SignedApproval memory) {
+        bytes32 digest = approvalDigest(contract_, members, vmms.term(), deadline);
+        return SignedApproval(VM.addr(key), deadline, signedBy(key, digest));
+    }
+
+    function approvalDigest(
+        address contract_,
+        bytes memory members,
+        uint32 term,
+        uint64 deadline
+    ) internal view returns (bytes32) {
+        return typedDigest(contract_, keccak256(bytes.concat(members, abi.encode(term, deadline))));
     }
 
     // -------------------------------------------------------------------------
