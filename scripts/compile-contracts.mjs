@@ -29,7 +29,11 @@ const settings = {
   viaIR: true,
   optimizer: { enabled: true, runs: 10_000 },
   metadata: { bytecodeHash: 'none' },
-  outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
+  outputSelection: {
+    '*': {
+      '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'evm.deployedBytecode.immutableReferences'],
+    },
+  },
 }
 const maxDeployedBytes = 24_576 // EIP-170
 
@@ -78,6 +82,10 @@ function compile() {
       abi,
       bytecode: `0x${evm.bytecode.object}`,
       deployedBytecode: `0x${evm.deployedBytecode.object}`,
+      // Where the constructor writes: [start, length] in bytes.
+      immutables: Object.values(evm.deployedBytecode.immutableReferences ?? {})
+        .flat()
+        .map(({ start, length }) => [start, length]),
     }
     write(join(output, `${artifact}.json`), `${JSON.stringify(compiled, null, 2)}\n`)
   }

@@ -58,6 +58,13 @@ export class ConfigTable {
     return value === undefined ? or : this.#integer(key, value, min, max)
   }
 
+  /** Must be there. What is in it is the caller's to check. */
+  list(key: string): readonly unknown[] {
+    const value = this.#get(key)
+    if (!Array.isArray(value)) throw this.invalid(key, 'a list')
+    return value as readonly unknown[]
+  }
+
   /** Where the key is absent: `or`, or none. */
   integers(key: string, min: number, max: number, or: readonly number[] = []): readonly number[] {
     const value = this.#get(key) ?? or

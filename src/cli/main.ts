@@ -35,6 +35,11 @@ const commands: readonly { name: string; description: string; load: () => Promis
     load: async () => (await import('./measure.ts')).measureCommand(),
   },
   {
+    name: 'ledger',
+    description: 'deploy the contracts, check a chain against a deployment',
+    load: async () => (await import('./ledger.ts')).ledgerCommand(),
+  },
+  {
     name: 'host',
     description: 'enrol and show hosts',
     load: async () => (await import('./host.ts')).hostCommand(),

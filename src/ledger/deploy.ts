@@ -1,44 +1,45 @@
-import { readFile } from 'node:fs/promises'
-import { ContractFactory, getCreateAddress, type InterfaceAbi } from 'ethers'
+import { ContractFactory, getCreateAddress } from 'ethers'
 import { fromHex, type Hex } from '../core/bytes.ts'
-import { messageOf } from '../core/error.ts'
+import { stringify } from '../record/json.ts'
 import { keccak256 } from '../record/hash.ts'
+import { isCompiled, readArtifact, type Artifact } from './artifact.ts'
 import { CONTRACT_NAMES, type ChainProfile, type ContractName, type Deployment } from './deployment.ts'
-import { LedgerError } from './error.ts'
+import { isLedgerError, LedgerError } from './error.ts'
 import { readChainId } from './identity.ts'
 import { RpcEndpoint, type Rpc } from './rpc.ts'
 import { answerBytes } from './rpc-answer.ts'
 import type { DigestSigner } from './signer.ts'
 import { awaitReceipt, sendTransaction } from './submission.ts'
-import { nextNonce, prepareTransaction, type Chain, type SignedTransaction } from './transaction.ts'
+import { nextNonce, parseSigned, prepareTransaction, type Chain } from './transaction.ts'
 
-/** Who may do what, from the start and for good, and what the chain takes. */
+/** Who may do what from the start, and what the chain takes. */
 export interface DeployOptions {
   readonly registrars: readonly Hex[]
   readonly approvers: readonly Hex[]
-  /** How many approvals authorise a VMM. */
+  /** How many approvals make a decision. */
   readonly threshold: number
   readonly profile: ChainProfile
 }
 
-/** A contract as the compiler gave it (build/contracts/NAME.json). */
-interface Artifact {
-  readonly abi: InterfaceAbi
-  readonly bytecode: Hex
-  readonly deployedBytecode: Hex
+/**
+ * A deployment that is signed whole and not sent yet. Whoever keeps it can carry it out at any time, again and again: the bytes are
+ * the same, so there is never a second set.
+ */
+export interface DeploymentPlan {
+  readonly chainId: bigint
+  readonly deployer: Hex
+  readonly options: DeployOptions
+  readonly contracts: Readonly<Record<ContractName, { readonly address: Hex; readonly raw: Hex }>>
 }
 
 const TIMEOUT_MS = 10_000
 const CONFIRMATION_MS = 60_000
 
 /**
- * Deploys the four contracts as they were compiled, and checks that they came to be where and what they should.
+ * Deploys the four contracts as they were compiled, and checks that they came to be where and what they should. For callers who need not
+ * survive a crash in between.
  *
- * The policy must know the log and the log the policy, so the log's address is computed from the signer's nonce: the
- * signer must send nothing else meanwhile.
- *
- * @throws LedgerError DEPLOYMENT_FAILED; REVERTED where a constructor refuses its arguments, with nothing sent; those of
- *   `prepareTransaction` and `sendTransaction`
+ * @throws LedgerError as `planDeployment` and `carryOut`
  */
 export async function deployContracts(
   rpcUrl: string,
@@ -47,62 +48,110 @@ export async function deployContracts(
 ): Promise<Deployment> {
   const rpc = new RpcEndpoint(rpcUrl, TIMEOUT_MS)
   try {
-    return await deploy(rpc, signer, options)
+    return await carryOut(rpc, await planDeployment(rpc, signer, options))
   } finally {
     rpc.close()
   }
 }
 
-async function deploy(rpc: Rpc, signer: DigestSigner, options: DeployOptions): Promise<Deployment> {
+/**
+ * Signs the creation of the four contracts. Some must know others that come later, so addresses are computed from the signer's
+ * nonce: it must send nothing else until the plan is carried out.
+ *
+ * @throws LedgerError REVERTED where a constructor refuses its arguments; those of `prepareTransaction`
+ */
+export async function planDeployment(rpc: Rpc, signer: DigestSigner, options: DeployOptions): Promise<DeploymentPlan> {
   const chain: Chain = { chainId: await readChainId(rpc), profile: options.profile }
   const firstNonce = await nextNonce(rpc, signer.address)
   const address = (index: number): Hex =>
     getCreateAddress({ from: signer.address, nonce: firstNonce + BigInt(index) }).toLowerCase() as Hex
   // The order of CONTRACT_NAMES is the order of deployment.
   const [hosts, vmms, policy, log] = [address(0), address(1), address(2), address(3)]
-  const plans: Readonly<Record<ContractName, { readonly address: Hex; readonly args: readonly unknown[] }>> = {
-    hostRegistry: { address: hosts, args: [vmms, options.registrars] },
-    vmmRegistry: { address: vmms, args: [hosts, options.approvers, options.threshold] },
-    accessPolicy: { address: policy, args: [hosts, vmms, log] },
-    auditLog: { address: log, args: [hosts, vmms, policy] },
+  const args: Readonly<Record<ContractName, readonly unknown[]>> = {
+    hostRegistry: [vmms, options.registrars],
+    vmmRegistry: [hosts, options.approvers, options.threshold],
+    accessPolicy: [hosts, vmms, log],
+    auditLog: [hosts, vmms, policy],
   }
-
-  const signed: SignedTransaction[] = []
+  const entries: [ContractName, { address: Hex; raw: Hex }][] = []
   for (const [index, name] of CONTRACT_NAMES.entries()) {
-    const data = await creation(await readArtifact(name), plans[name].args)
-    signed.push(await prepareTransaction(rpc, chain, signer, { data, nonce: firstNonce + BigInt(index) }))
+    const order = { data: await creation(await readArtifact(name), args[name]), nonce: firstNonce + BigInt(index) }
+    const { raw } = await prepareTransaction(rpc, chain, signer, order)
+    entries.push([name, { address: address(index), raw }])
   }
-  for (const { raw } of signed) await sendTransaction(rpc, chain, raw)
+  const contracts = Object.fromEntries(entries) as DeploymentPlan['contracts']
+  return { chainId: chain.chainId, deployer: signer.address, options, contracts }
+}
 
+/**
+ * Sends what of a plan the chain does not have yet, and checks what came to be.
+ *
+ * @throws LedgerError DEPLOYMENT_FAILED, also where the deployer used a nonce of the plan's for something else; CHAIN_ID_MISMATCH;
+ *   UNAVAILABLE, NOT_CONFIRMED: carry it out again; those of `sendTransaction`
+ */
+export async function carryOut(
+  rpc: Rpc,
+  { chainId, options: { profile }, contracts: planned }: DeploymentPlan,
+  onProgress: (label: string) => void = () => undefined,
+): Promise<Deployment> {
+  const found = await readChainId(rpc)
+  if (found !== chainId) throw new LedgerError('CHAIN_ID_MISMATCH', `expected chain ${chainId}, found ${found}`)
+  for (const name of CONTRACT_NAMES) {
+    onProgress(`sending ${name}`)
+    await send(rpc, { chainId, profile }, name, planned[name].raw)
+  }
   const entries: [ContractName, { address: Hex; codeHash: Hex }][] = []
   let block: bigint | undefined
-  for (const [index, name] of CONTRACT_NAMES.entries()) {
-    const hash = signed[index]?.hash ?? '0x'
+  for (const name of CONTRACT_NAMES) {
+    onProgress(`waiting for ${name}`)
+    const { address, raw } = planned[name]
+    const hash = parseSigned(raw).hash as Hex
     const receipt = await awaitReceipt(rpc, hash, CONFIRMATION_MS)
-    if (!receipt.ok || receipt.contractAddress !== plans[name].address) {
-      throw failed(name, `expected at ${plans[name].address}; transaction ${hash} did not put it there`)
+    if (!receipt.ok || receipt.contractAddress !== address) {
+      throw failed(name, `expected at ${address}; transaction ${hash} did not put it there`)
     }
-    entries.push([name, { address: plans[name].address, codeHash: await codeHashAt(rpc, name, plans[name].address) }])
+    entries.push([name, { address, codeHash: await codeHashAt(rpc, name, address) }])
     block ??= receipt.blockNumber
   }
   const contracts = Object.fromEntries(entries) as Deployment['contracts']
-  return { chainId: chain.chainId, block: block ?? 0n, profile: options.profile, contracts }
+  return { chainId, block: block ?? 0n, profile, contracts }
 }
 
-async function readArtifact(name: ContractName): Promise<Artifact> {
-  const file = `${name.charAt(0).toUpperCase()}${name.slice(1)}.json`
+async function send(rpc: Rpc, chain: Chain, name: ContractName, raw: Hex): Promise<void> {
   try {
-    const text = await readFile(new URL(`../../build/contracts/${file}`, import.meta.url), 'utf8')
-    return JSON.parse(text) as Artifact
+    await sendTransaction(rpc, chain, raw)
   } catch (cause) {
-    throw new LedgerError(
-      'DEPLOYMENT_FAILED',
-      `${name} is not compiled ("npm run build" does it): ${messageOf(cause)}`,
-      {
-        cause,
-      },
-    )
+    if (!isLedgerError(cause, 'TRANSACTION_REFUSED')) throw cause
+    const { nonce, from } = parseSigned(raw)
+    const used = await rpc.request('eth_getTransactionCount', [from, 'latest'])
+    if (typeof used !== 'string' || BigInt(used) <= BigInt(nonce)) throw cause
+    const why = `${String(from)} has sent something else with the nonce ${nonce} meanwhile, so this set can never be whole`
+    throw new LedgerError('DEPLOYMENT_FAILED', `${name}: ${why}`, { cause })
   }
+}
+
+/** A plan as text. It holds no secret. */
+export function planText(plan: DeploymentPlan): string {
+  return `${stringify(plan, 2)}\n`
+}
+
+/**
+ * Reads a plan that `planText` wrote, and that is of these settings and by this account.
+ *
+ * @throws LedgerError DEPLOYMENT_CHANGED, DEPLOYMENT_INVALID
+ */
+export function parsePlan(text: string, expected: Omit<DeploymentPlan, 'contracts'>): DeploymentPlan {
+  let plan: DeploymentPlan
+  try {
+    const { contracts } = JSON.parse(text) as DeploymentPlan
+    plan = { ...expected, contracts }
+    for (const name of CONTRACT_NAMES) parseSigned(contracts[name].raw)
+  } catch (cause) {
+    throw new LedgerError('DEPLOYMENT_INVALID', 'the plan of a deployment is damaged', { cause })
+  }
+  if (planText(plan) === text) return plan
+  const why = 'a deployment was begun with other settings, or by another account'
+  throw new LedgerError('DEPLOYMENT_CHANGED', `${why}: finish it with those, or remove its plan to begin anew`)
 }
 
 async function creation({ abi, bytecode }: Artifact, args: readonly unknown[]): Promise<Hex> {
@@ -111,10 +160,10 @@ async function creation({ abi, bytecode }: Artifact, args: readonly unknown[]): 
 
 async function codeHashAt(rpc: Rpc, name: ContractName, address: Hex): Promise<Hex> {
   const code = fromHex(answerBytes(await rpc.request('eth_getCode', [address, 'latest']), 'code'))
-  const compiled = fromHex((await readArtifact(name)).deployedBytecode)
-  // Immutables are zero in what the compiler gives and are written by the constructor: only there may the two differ.
-  const isCompiled = code.length === compiled.length && compiled.every((byte, i) => byte === 0 || byte === code[i])
-  if (!isCompiled) throw failed(name, `the code at ${address} is not what was compiled`)
+  const { deployedBytecode, immutables } = await readArtifact(name)
+  if (!isCompiled(code, fromHex(deployedBytecode), immutables)) {
+    throw failed(name, `the code at ${address} is not what was compiled`)
+  }
   return keccak256(code)
 }
 

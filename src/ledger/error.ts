@@ -9,6 +9,7 @@ import { CodedError } from '../core/error.ts'
  * - `DEPLOYMENT_INVALID`: the deployment file cannot be read or is not one
  * - `CHAIN_ID_MISMATCH`, `CODE_MISMATCH`: the node serves another chain, or other code, than the deployment file says
  * - `DEPLOYMENT_FAILED`: the contracts could not be deployed as they were compiled
+ * - `DEPLOYMENT_CHANGED`: a deployment was begun with other settings, or from another account
  * - `BLOCK_UNKNOWN`: the node has no such block
  * - `REVERTED`: a contract refused; `reason` says how
  * - `TRANSACTION_TOO_LARGE`: over the chain profile's limit; nothing was sent
@@ -28,6 +29,7 @@ export type LedgerErrorCode =
   | 'CHAIN_ID_MISMATCH'
   | 'CODE_MISMATCH'
   | 'DEPLOYMENT_FAILED'
+  | 'DEPLOYMENT_CHANGED'
   | 'BLOCK_UNKNOWN'
   | 'REVERTED'
   | 'TRANSACTION_TOO_LARGE'

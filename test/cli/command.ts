@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const bin = fileURLToPath(new URL('../../bin/attestry.js', import.meta.url))
@@ -35,6 +35,11 @@ export async function attestryIn(
     stderr: Buffer.concat(stderr).toString(),
     json: () => JSON.parse(text) as Record<string, unknown>,
   }
+}
+
+/** Starts `attestry`, for whoever wants to end it early; what it says is thrown away. */
+export function startAttestry(...args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [bin, ...args], { cwd: '/', stdio: 'ignore' })
 }
 
 /** How a command failed: its exit code and its error's code. */

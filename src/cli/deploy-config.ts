@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { parse, TomlError } from 'smol-toml'
+import { ConfigTable } from '../agent/config-table.ts'
+import { ConfigError } from '../agent/error.ts'
+import type { Hex } from '../core/bytes.ts'
+import { messageOf } from '../core/error.ts'
+import type { DeployOptions } from '../ledger/deploy.ts'
+
+/** What `attestry ledger deploy` is told. */
+export interface DeployConfig {
+  readonly rpc: string
+  readonly chainId: bigint
+  /** The file with the deployer's key. */
+  readonly keyFile: string
+  /** Where the deployment file goes. */
+  readonly output: string
+  readonly options: DeployOptions
+}
+
+const ADDRESS = /^0x[0-9a-fA-F]{40}$/
+
+/**
+ * Reads the configuration of a deployment; paths in it are from its own directory on.
+ *
+ * @throws ConfigError CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_UNKNOWN_KEY, CONFIG_INVALID
+ */
+export function readDeployConfig(path: string): DeployConfig {
+  const root = new ConfigTable(path, '', parsed(path))
+  const [ledger, roles] = [root.table('ledger'), root.table('roles')]
+  const directory = dirname(resolve(path))
+  const config: DeployConfig = {
+    rpc: ledger.url('rpc'),
+    chainId: BigInt(ledger.integer('chain_id', { min: 1, max: Number.MAX_SAFE_INTEGER, or: 0 })),
+    keyFile: resolve(directory, root.string('key_file')),
+    output: resolve(directory, root.string('output')),
+    options: {
+      registrars: addresses(roles, 'registrars'),
+      approvers: addresses(roles, 'approvers'),
+      threshold: roles.integer('threshold', { min: 1, max: 64, or: 0 }),
+      profile: {
+        transactionType: ledger.integer('transaction_type', { min: 0, max: 2, or: 2 }) === 0 ? 0 : 2,
+        maxTransactionBytes: ledger.integer('max_transaction_bytes', { min: 32_768, max: 1_048_576, or: 131_072 }),
+      },
+    },
+  }
+  root.end()
+  if (config.chainId === 0n) throw ledger.invalid('chain_id', 'the chain’s number')
+  const { approvers, threshold } = config.options
+  if (threshold < 1 || threshold > approvers.length) {
+    throw roles.invalid('threshold', `how many of the ${approvers.length} approvers decide, from 1 on`)
+  }
+  return config
+}
+
+function parsed(path: string): Record<string, unknown> {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new ConfigError('CONFIG_UNREADABLE', `cannot read the configuration ${path}: ${messageOf(cause)}`, { cause })
+  }
+  try {
+    return parse(text)
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause
+    const [reason = ''] = cause.message.split('\n')
+    throw new ConfigError('CONFIG_SYNTAX', `${path}:${cause.line}:${cause.column}: ${reason}`, { cause })
+  }
+}
+
+function addresses(table: ConfigTable, key: string): readonly Hex[] {
+  const values = table.list(key)
+  const isSound = values.length > 0 && values.every((one) => typeof one === 'string' && ADDRESS.test(one))
+  const all = isSound ? values.map((one) => String(one).toLowerCase() as Hex) : []
+  if (all.length === 0 || new Set(all).size !== all.length) throw table.invalid(key, 'a list of different addresses')
+  return all
+}

@@ -1,0 +1,137 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import { checkDeployment, type DeploymentReport } from '../ledger/check-deployment.ts'
+import { carryOut, parsePlan, planDeployment, planText, type DeploymentPlan } from '../ledger/deploy.ts'
+import { readDeployment } from '../ledger/deployment.ts'
+import { LedgerError } from '../ledger/error.ts'
+import { readChainId } from '../ledger/identity.ts'
+import { RpcEndpoint } from '../ledger/rpc.ts'
+import { keyFileSigner, type DigestSigner } from '../ledger/signer.ts'
+import { stringify } from '../record/json.ts'
+import { withLock } from '../vmm/lock.ts'
+import { ledgerPlace, withLedger, type PlaceOptions } from './context.ts'
+import { readDeployConfig, type DeployConfig } from './deploy-config.ts'
+import { Output, table } from './output.ts'
+import { OutputFile } from './output-file.ts'
+
+const EXAMPLE = `
+A configuration:
+  key_file = "deployer.key"          # hexadecimal, mode 0600
+  output = "deployment.json"
+  [ledger]
+  rpc = "http://127.0.0.1:8545"
+  chain_id = 31337
+  transaction_type = 2               # 0 for a GoQuorum and its like
+  max_transaction_bytes = 131072     # 65536 for a GoQuorum
+  [roles]
+  registrars = ["0x…"]
+  approvers = ["0x…", "0x…", "0x…"]
+  threshold = 2
+
+Example:
+  attestry ledger deploy --config deploy.toml`
+
+/** `attestry ledger`: the contracts themselves. */
+export function ledgerCommand(): Command {
+  const deploy = new Command('deploy')
+    .description('deploy the four contracts, or finish what was begun; run it again after any interruption')
+    .requiredOption('--config <file>', 'what to deploy where, and for whom')
+    .option('--json', 'one JSON object on standard output', false)
+    .addHelpText('after', EXAMPLE)
+    .action(deployFrom)
+  const check = withLedger(new Command('check'))
+    .description('compare a chain with a deployment file: code, references, roles, and what the chain takes')
+    .addHelpText(
+      'after',
+      '\nExample:\n  attestry ledger check --rpc http://127.0.0.1:8545 --deployment deployment.json',
+    )
+    .action(checkPlace)
+  return new Command('ledger').addCommand(deploy).addCommand(check)
+}
+
+async function deployFrom(options: { readonly config: string; readonly json?: boolean }): Promise<void> {
+  const output = new Output(options.json === true)
+  const config = readDeployConfig(resolve(options.config))
+  const done = await output.progress('deploying', (update) => withLock(config.output, () => deploy(config, update)))
+  const report = await output.progress('checking', () => checkedDeployment(config))
+  const { address } = (await readDeployment(config.output)).contracts.auditLog
+  const how = done === 'already' ? 'deployed already, nothing sent' : done === 'resumed' ? 'finished' : 'deployed'
+  output.result(
+    { ...report, done, deployment: config.output },
+    `${how}: ${config.output}\nauditLog  ${address}\n\n${reportText(report)}`,
+  )
+  if (!report.ok) process.exitCode = 1
+}
+
+/** The plan is on disk before anything is sent, and gone only when the deployment file is there. */
+async function deploy(
+  config: DeployConfig,
+  update: (label: string) => void,
+): Promise<'already' | 'resumed' | 'deployed'> {
+  const planFile = `${config.output}.plan`
+  if (existsSync(config.output)) {
+    await rm(planFile, { force: true })
+    return 'already'
+  }
+  const signer = await keyFileSigner(config.keyFile)
+  const rpc = new RpcEndpoint(config.rpc, 10_000)
+  try {
+    const chainId = await readChainId(rpc)
+    if (chainId !== config.chainId) {
+      throw new LedgerError('CHAIN_ID_MISMATCH', `expected chain ${config.chainId}, found ${chainId}`)
+    }
+    const begun = existsSync(planFile)
+    const plan = begun ? readPlan(planFile, config, signer) : await planDeployment(rpc, signer, config.options)
+    if (!begun) await keep(planFile, planText(plan))
+    const deployment = await carryOut(rpc, plan, update)
+    await keep(config.output, `${stringify(deployment, 2)}\n`)
+    await rm(planFile)
+    return begun ? 'resumed' : 'deployed'
+  } finally {
+    rpc.close()
+  }
+}
+
+function readPlan(path: string, { chainId, options }: DeployConfig, { address }: DigestSigner): DeploymentPlan {
+  return parsePlan(readFileSync(path, 'utf8'), { chainId, deployer: address, options })
+}
+
+async function keep(path: string, text: string): Promise<void> {
+  const file = await OutputFile.open(path)
+  await file.keep(text)
+}
+
+async function checkedDeployment({ rpc, output }: DeployConfig): Promise<DeploymentReport> {
+  return checkDeployment(rpc, await readDeployment(output))
+}
+
+async function checkPlace(options: PlaceOptions): Promise<void> {
+  const output = new Output(options.json === true)
+  const { rpc, deployment } = await ledgerPlace(options)
+  const report = await output.progress('checking', () => checkDeployment(rpc, deployment))
+  output.result({ ...report }, reportText(report))
+  if (!report.ok) process.exitCode = 1
+}
+
+function reportText({ ok, checks, roles, chain, capacity }: DeploymentReport): string {
+  const failed = checks.filter((one) => !one.ok)
+  const { approvers, registrars, threshold, term } = roles
+  const rows = [
+    [
+      'checked',
+      ok ? `${checks.length} of ${checks.length} as they should be` : `${failed.length} of ${checks.length} differ`,
+    ],
+    ['approvers', `${threshold} of ${approvers.length} decide, in term ${term}`],
+    ...approvers.map((approver) => ['', approver]),
+    ['registrars', registrars[0] ?? 'none'],
+    ...registrars.slice(1).map((registrar) => ['', registrar]),
+    ['block gas', String(chain.blockGasLimit)],
+    ['P-256', chain.p256Precompile ? 'precompile at 0x100' : 'no precompile: verified in Solidity, ten times the gas'],
+    ['base fee', chain.baseFee ? 'yes' : 'none'],
+    ['a batch', `${capacity.records} records (${capacity.byTransactionSize} by size, ${capacity.byGas} by gas)`],
+  ]
+  const differences = failed.map(({ check, expected, found }) => `${check}: expected ${expected}, found ${found}`)
+  return [table(rows), ...differences].join('\n')
+}

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setBalance, startAnvil } from '../../hil/stack/anvil.ts'
+import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
+import type { Hex } from '../../src/core/bytes.ts'
+import { CONTRACT_NAMES, parseDeployment, type Deployment } from '../../src/ledger/deployment.ts'
+import { RpcEndpoint } from '../../src/ledger/rpc.ts'
+import { keyFileSigner } from '../../src/ledger/signer.ts'
+import { stringify } from '../../src/record/json.ts'
+import { keyFile } from '../ledger/local-ledger.ts'
+import { attestry, faultOf, startAttestry } from './command.ts'
+
+const APPROVERS = ['0x70997970c51812dc3a010c7d01b50e0d17dc79c8', '0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc'] as const
+
+describe('attestry ledger', function () {
+  this.timeout(120_000)
+  let dir: string
+  let anvil: StackProcess
+  let rpc: string
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'attestry-ledger-cli-'))
+    ;({ process: anvil, rpc } = await startAnvil(dir, { blockTimeS: 0.2 }))
+  })
+  after(async () => {
+    await stopProcess(anvil)
+    await rm(dir, { recursive: true })
+  })
+
+  /** A configuration with a deployer of its own. */
+  async function place(change: (text: string) => string = (text) => text) {
+    const name = randomBytes(4).toString('hex')
+    const key = await keyFile(dir, name)
+    const { address } = await keyFileSigner(key)
+    await setBalance(rpc, address)
+    const config = join(dir, `${name}.toml`)
+    const output = join(dir, `${name}.json`)
+    const text = [
+      `key_file = "${name}.key"`,
+      `output = "${name}.json"`,
+      '[ledger]',
+      `rpc = "${rpc}"`,
+      'chain_id = 31337',
+      '[roles]',
+      `registrars = ["${APPROVERS[0]}"]`,
+      `approvers = ["${APPROVERS.join('", "')}"]`,
+      'threshold = 2',
+    ].join('\n')
+    await writeFile(config, change(text))
+    return { config, output, address, plan: `${output}.plan` }
+  }
+
+  async function sentBy(address: Hex): Promise<number> {
+    const endpoint = new RpcEndpoint(rpc, 5000)
+    const count = await endpoint.request('eth_getTransactionCount', [address, 'latest'])
+    endpoint.close()
+    return Number(count)
+  }
+
+  async function deploymentOf(output: string): Promise<Deployment> {
+    return parseDeployment(await readFile(output, 'utf8'))
+  }
+
+  it('deploys one set, checks it, and says so the second time without sending anything', async () => {
+    const { config, output, address, plan } = await place()
+    const first = await attestry('ledger', 'deploy', '--config', config, '--json')
+    assert.deepEqual([first.code, first.json()['done'], first.json()['ok']], [0, 'deployed', true])
+    assert.equal(existsSync(plan), false)
+    const second = await attestry('ledger', 'deploy', '--config', config, '--json')
+    assert.deepEqual([second.code, second.json()['done']], [0, 'already'])
+    assert.equal(await sentBy(address), 4)
+
+    const checked = await attestry('ledger', 'check', '--rpc', rpc, '--deployment', output, '--json')
+    assert.deepEqual([checked.code, checked.json()['ok']], [0, true])
+    const { roles, chain, capacity } = checked.json() as Record<string, Record<string, unknown>>
+    assert.deepEqual(roles, { registrars: [APPROVERS[0]], approvers: [...APPROVERS], threshold: 2, term: 1 })
+    assert.equal(chain?.['p256Precompile'], true)
+    assert.ok(Number(capacity?.['records']) > 600)
+  })
+
+  it('ends with one set however often it is killed, at whatever moment', async () => {
+    const { config, output, address, plan } = await place()
+    let kills = 0
+    for (let delayMs = 300; !existsSync(output); delayMs += 90) {
+      const run = startAttestry('ledger', 'deploy', '--config', config)
+      const ended = new Promise<void>((resolve) => void run.once('exit', () => resolve()))
+      const timer = setTimeout(() => run.kill('SIGKILL'), delayMs)
+      await ended
+      clearTimeout(timer)
+      if (run.signalCode === 'SIGKILL') kills++
+    }
+    assert.ok(kills >= 3, `killed ${kills} times`)
+    const { code } = await attestry('ledger', 'deploy', '--config', config)
+    assert.equal(code, 0)
+    assert.equal(existsSync(plan), false)
+    assert.equal(await sentBy(address), 4)
+    assert.equal((await attestry('ledger', 'check', '--rpc', rpc, '--deployment', output)).code, 0)
+  })
+
+  it('makes one set where two are at it at once', async () => {
+    const { config, output, address } = await place()
+    const both = await Promise.all([1, 2].map(() => attestry('ledger', 'deploy', '--config', config, '--json')))
+    assert.deepEqual(both.map((ended) => String(ended.json()['done'])).toSorted(), ['already', 'deployed'])
+    assert.equal(await sentBy(address), 4)
+    assert.equal((await deploymentOf(output)).chainId, 31337n)
+  })
+
+  it('finishes what was begun, and refuses to finish it with other settings', async () => {
+    const { config, output, plan, address } = await place()
+    const run = startAttestry('ledger', 'deploy', '--config', config)
+    const ended = new Promise<void>((resolve) => void run.once('exit', () => resolve()))
+    while (!existsSync(plan) && run.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 1))
+    run.kill('SIGKILL')
+    await ended
+    assert.ok(existsSync(plan) && !existsSync(output))
+    const text = await readFile(config, 'utf8')
+    await writeFile(config, text.replace('threshold = 2', 'threshold = 1'))
+    const changed = await attestry('ledger', 'deploy', '--config', config, '--json')
+    assert.deepEqual(faultOf(changed), { exit: 2, code: 'DEPLOYMENT_CHANGED' })
+    await writeFile(plan, (await readFile(plan, 'utf8')).slice(0, 300))
+    await writeFile(config, text)
+    const damaged = await attestry('ledger', 'deploy', '--config', config, '--json')
+    assert.deepEqual(faultOf(damaged), { exit: 2, code: 'DEPLOYMENT_INVALID' })
+    assert.ok((await sentBy(address)) <= 4)
+  })
+
+  it('refuses another chain, an unknown key, an impossible threshold and a key that others can read', async () => {
+    const cases: readonly (readonly [(text: string) => string, number, string])[] = [
+      [(text) => text.replace('31337', '1'), 4, 'CHAIN_ID_MISMATCH'],
+      [(text) => text.replace('threshold', 'treshold'), 2, 'CONFIG_UNKNOWN_KEY'],
+      [(text) => text.replace('threshold = 2', 'threshold = 3'), 2, 'CONFIG_INVALID'],
+      [(text) => text.replace(APPROVERS[1], APPROVERS[0]), 2, 'CONFIG_INVALID'],
+      [(text) => `${text}\nx = `, 2, 'CONFIG_SYNTAX'],
+      [(text) => text.replace(/key_file = .*/, 'key_file = "nowhere"'), 2, 'KEY_FILE_INVALID'],
+      [(text) => text.replace(/rpc = .*/, 'rpc = "http://127.0.0.1:1"'), 4, 'UNAVAILABLE'],
+    ]
+    for (const [change, code, error] of cases) {
+      const { config, output } = await place(change)
+      const found = await attestry('ledger', 'deploy', '--config', config, '--json')
+      assert.deepEqual(faultOf(found), { exit: code, code: error })
+      assert.equal(existsSync(output), false)
+    }
+  })
+
+  it('finds each way in which a chain is not what the file says', async () => {
+    const { config, output } = await place()
+    await attestry('ledger', 'deploy', '--config', config)
+    const whole = await deploymentOf(output)
+    const other = join(dir, 'other.json')
+    const checked = async (deployment: Deployment) => {
+      await writeFile(other, stringify(deployment))
+      const ended = await attestry('ledger', 'check', '--rpc', rpc, '--deployment', other, '--json')
+      const checks = (ended.json()['checks'] ?? []) as readonly { readonly check: string; readonly ok: boolean }[]
+      return { code: ended.code, failed: checks.filter(({ ok }) => !ok).map(({ check }) => check) }
+    }
+    assert.deepEqual(await checked(whole), { code: 0, failed: [] })
+    assert.deepEqual((await checked({ ...whole, chainId: 5n })).failed, ['chain id'])
+    for (const name of CONTRACT_NAMES) {
+      const contracts = { ...whole.contracts, [name]: { ...whole.contracts[name], codeHash: `0x${'ee'.repeat(32)}` } }
+      assert.deepEqual(await checked({ ...whole, contracts }), { code: 1, failed: [`${name}: code`] })
+    }
+    // Contracts of two sets do not know each other.
+    const second = await place()
+    await attestry('ledger', 'deploy', '--config', second.config)
+    const { auditLog } = (await deploymentOf(second.output)).contracts
+    const mixed = await checked({ ...whole, contracts: { ...whole.contracts, auditLog } })
+    assert.deepEqual(mixed, { code: 1, failed: ['accessPolicy: references', 'auditLog: references'] })
+    const nowhere = { address: `0x${'01'.repeat(20)}`, codeHash: auditLog.codeHash } as const
+    const absent = await checked({ ...whole, contracts: { ...whole.contracts, auditLog: nowhere } })
+    assert.ok(absent.failed.includes('auditLog: code') && absent.failed.includes('auditLog: compiled'))
+  })
+})
