@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Rig} from "./support/Rig.sol";
+import {LogRig} from "./support/LogRig.sol";
 import {Record, Records} from "./support/Records.sol";
 import {Vm} from "./support/Vm.sol";
 import {MerkleTree} from "../src/MerkleTree.sol";
@@ -11,25 +11,9 @@ import {Verdict} from "../src/Verdict.sol";
 import {IAuditLog} from "../src/interfaces/IAuditLog.sol";
 import {Assurance, BatchHeader, BatchMode, Grant, Quote, RecordBody, RecordContext} from "../src/interfaces/Types.sol";
 
-contract AuditLogTest is Rig {
-    address private constant OWNER = address(0xa);
-    address private constant B = address(0xb);
-    bytes32 private constant ENCRYPT = keccak256("attestry/op/encrypt/1");
-
-    Tpm private tpm;
-    bytes32 private vmmHash;
-    bytes32 private dataId;
-    bytes32 private grantId;
-
+contract AuditLogTest is LogRig {
     function setUp() public {
-        deployAll();
-        tpm = makeTpm(1);
-        enrol(tpm, Assurance.Software);
-        vmmHash = authorise(tpm);
-        VM.prank(OWNER);
-        dataId = policy.registerData("salt");
-        grantId = _grant(2);
-        VM.roll(1010);
+        deployLog();
     }
 
     // -------------------------------------------------------------------------
@@ -37,29 +21,29 @@ contract AuditLogTest is Rig {
     // -------------------------------------------------------------------------
 
     function test_appendsBatches() public {
-        Record[] memory records = _records(3);
-        BatchHeader memory first = _header(records, 1);
+        Record[] memory records = makeRecords(3);
+        BatchHeader memory first = headerOver(records, 1);
         VM.recordLogs();
-        _commit(first, records);
+        commit(first, records);
         _expectEvent(VM.getRecordedLogs(), first, new bytes(3));
         equal(log.nextSeq(tpm.hostId), 3, "nextSeq");
         equal(log.batches(tpm.hostId), 1, "batches");
-        equal(log.peak(tpm.hostId, 0), _batchLeaf(first), "peak");
-        equal(log.head(tpm.hostId), _headAfter(first), "head");
+        equal(log.peak(tpm.hostId, 0), Records.batchLeafOf(first), "peak");
+        equal(log.head(tpm.hostId), Records.headAfter(first), "head");
 
         VM.roll(1020);
-        records = _records(1);
+        records = makeRecords(1);
         records[0].status = 34;
-        BatchHeader memory second = _header(records, 2);
-        equal(second.prevHead, _headAfter(first), "chained");
+        BatchHeader memory second = headerOver(records, 2);
+        equal(second.prevHead, Records.headAfter(first), "chained");
         VM.recordLogs();
-        _commit(second, records);
+        commit(second, records);
         _expectEvent(VM.getRecordedLogs(), second, new bytes(1));
         equal(log.nextSeq(tpm.hostId), 4, "nextSeq");
         equal(log.batches(tpm.hostId), 2, "batches");
-        bytes32 pair = keccak256(bytes.concat(hex"01", _batchLeaf(first), _batchLeaf(second)));
+        bytes32 pair = keccak256(bytes.concat(hex"01", Records.batchLeafOf(first), Records.batchLeafOf(second)));
         equal(log.peak(tpm.hostId, 1), pair, "peak of the two");
-        equal(log.head(tpm.hostId), _headAfter(second), "head");
+        equal(log.head(tpm.hostId), Records.headAfter(second), "head");
         (uint64 nvCounter, uint32 resetCount, uint32 restartCount, uint64 clockMs) = log.clock(tpm.hostId);
         equal(nvCounter, 2, "nvCounter");
         equal(resetCount, tpmState.resetCount, "resetCount");
@@ -75,8 +59,8 @@ contract AuditLogTest is Rig {
     function test_keepsHostsApart() public {
         Tpm memory other = makeTpm(2);
         enrol(other, Assurance.Hardware);
-        Record[] memory records = _records(2);
-        _commit(_header(records, 1), records);
+        Record[] memory records = makeRecords(2);
+        commit(headerOver(records, 1), records);
         equal(log.nextSeq(other.hostId), 0, "nextSeq");
         equal(log.head(other.hostId), 0, "head");
     }
@@ -86,9 +70,9 @@ contract AuditLogTest is Rig {
     // -------------------------------------------------------------------------
 
     function test_refusesUnknownHostsAndOtherSenders() public {
-        Record[] memory records = _records(1);
-        BatchHeader memory header = _header(records, 1);
-        Quote memory quote = _quote(header);
+        Record[] memory records = makeRecords(1);
+        BatchHeader memory header = headerOver(records, 1);
+        Quote memory quote = quoteOf(header);
         (RecordContext[] memory contexts, RecordBody[] memory bodies) = Records.split(records);
         VM.expectRevert(abi.encodeWithSelector(IAuditLog.NotHost.selector, address(this)));
         log.commit(header, contexts, bodies, quote);
@@ -99,9 +83,9 @@ contract AuditLogTest is Rig {
     function test_refusesAnotherHostsSender() public {
         Tpm memory other = makeTpm(2);
         enrol(other, Assurance.Software);
-        Record[] memory records = _records(1);
-        BatchHeader memory header = _header(records, 1);
-        Quote memory quote = _quote(header);
+        Record[] memory records = makeRecords(1);
+        BatchHeader memory header = headerOver(records, 1);
+        Quote memory quote = quoteOf(header);
         (RecordContext[] memory contexts, RecordBody[] memory bodies) = Records.split(records);
         VM.prank(other.ledgerAddress);
         VM.expectRevert(abi.encodeWithSelector(IAuditLog.NotHost.selector, other.ledgerAddress));
@@ -109,31 +93,31 @@ contract AuditLogTest is Rig {
     }
 
     function test_refusesWhatIsNotNext() public {
-        Record[] memory records = _records(2);
-        BatchHeader memory header = _header(records, 1);
-        _commit(header, records);
+        Record[] memory records = makeRecords(2);
+        BatchHeader memory header = headerOver(records, 1);
+        commit(header, records);
         _refuses(header, records, abi.encodeWithSelector(IAuditLog.NotNext.selector, 2, 0));
 
-        records = _records(1);
+        records = makeRecords(1);
         records[0].seq = 3;
-        header = _header(records, 2);
+        header = headerOver(records, 2);
         header.firstSeq = 3;
         _refuses(header, records, abi.encodeWithSelector(IAuditLog.NotNext.selector, 2, 3));
     }
 
     function test_refusesAnotherHead() public {
-        Record[] memory records = _records(1);
-        _commit(_header(records, 1), records);
-        records = _records(1);
-        BatchHeader memory header = _header(records, 2);
+        Record[] memory records = makeRecords(1);
+        commit(headerOver(records, 1), records);
+        records = makeRecords(1);
+        BatchHeader memory header = headerOver(records, 2);
         bytes32 head = header.prevHead;
         header.prevHead = 0;
         _refuses(header, records, abi.encodeWithSelector(IAuditLog.HeadIs.selector, head));
     }
 
     function test_refusesAnotherCountOrNone() public {
-        Record[] memory records = _records(2);
-        BatchHeader memory header = _header(records, 1);
+        Record[] memory records = makeRecords(2);
+        BatchHeader memory header = headerOver(records, 1);
         header.count = 3;
         _refuses(header, records, abi.encodeWithSelector(IAuditLog.CountIs.selector, 2));
         header.count = 0;
@@ -141,9 +125,9 @@ contract AuditLogTest is Rig {
     }
 
     function test_refusesAContextThatIsNotThere() public {
-        Record[] memory records = _records(2);
-        BatchHeader memory header = _header(records, 1);
-        Quote memory quote = _quote(header);
+        Record[] memory records = makeRecords(2);
+        BatchHeader memory header = headerOver(records, 1);
+        Quote memory quote = quoteOf(header);
         (RecordContext[] memory contexts, RecordBody[] memory bodies) = Records.split(records);
         bodies[1].context = 1;
         VM.prank(tpm.ledgerAddress);
@@ -152,8 +136,8 @@ contract AuditLogTest is Rig {
     }
 
     function test_refusesNumbersThatDoNotFitIntoTheirSlot() public {
-        Record[] memory records = _records(2);
-        BatchHeader memory header = _header(records, 1);
+        Record[] memory records = makeRecords(2);
+        BatchHeader memory header = headerOver(records, 1);
         // Position: nextSeq is the lowest 48 bits of the slot of the second mapping behind EIP-712's two strings.
         bytes32 slot = keccak256(abi.encode(tpm.hostId, uint256(3)));
         VM.store(address(log), slot, bytes32(uint256(type(uint48).max) - 1));
@@ -163,19 +147,19 @@ contract AuditLogTest is Rig {
 
     /// @dev Every member of a record is under the root.
     function test_refusesEveryAlteredRecord() public {
-        Record[] memory records = _records(2);
-        BatchHeader memory header = _header(records, 1);
-        Quote memory quote = _quote(header);
+        Record[] memory records = makeRecords(2);
+        BatchHeader memory header = headerOver(records, 1);
+        Quote memory quote = quoteOf(header);
         // hostId and seq, the first two, are not in the calldata: the header and the place give them.
         for (uint256 member = 2; member < 13; ++member) {
-            Record[] memory altered = _records(2);
+            Record[] memory altered = makeRecords(2);
             Record memory record = altered[1];
             // A struct of words in memory: member i is word i.
             assembly ("memory-safe") {
                 let word := add(record, mul(member, 0x20))
                 mstore(word, xor(mload(word), 1))
             }
-            bytes32 root = _rootOf(altered);
+            bytes32 root = Records.rootOf(altered);
             isTrue(root != header.root, "another root");
             _refusesWith(header, altered, quote, abi.encodeWithSelector(IAuditLog.RootIs.selector, root));
         }
@@ -184,14 +168,14 @@ contract AuditLogTest is Rig {
             header,
             swapped,
             quote,
-            abi.encodeWithSelector(IAuditLog.RootIs.selector, _rootOf(_renumbered(swapped)))
+            abi.encodeWithSelector(IAuditLog.RootIs.selector, Records.rootOf(_renumbered(swapped)))
         );
     }
 
     function test_refusesAQuoteForAnythingElse() public {
-        Record[] memory records = _records(1);
-        BatchHeader memory header = _header(records, 1);
-        bytes32 payload = _hash(header);
+        Record[] memory records = makeRecords(1);
+        BatchHeader memory header = headerOver(records, 1);
+        bytes32 payload = Records.hashOf(header);
         _refusesQuote(header, records, makeQuote(tpm, VMM, address(log), payload));
         _refusesQuote(header, records, makeQuote(tpm, COMMIT, address(policy), payload));
         _refusesQuote(header, records, makeQuoteAt(tpm, COMMIT, address(log), payload, block.number - 2));
@@ -199,21 +183,21 @@ contract AuditLogTest is Rig {
         other.hostId = keccak256("another");
         _refusesQuote(header, records, makeQuote(other, COMMIT, address(log), payload));
         // A header is bound as a whole: the counter alone differs.
-        Quote memory quote = _quote(header);
+        Quote memory quote = quoteOf(header);
         header.nvCounter = 9;
         _refusesQuote(header, records, quote);
     }
 
     function test_refusesAForgedQuote() public {
-        Record[] memory records = _records(1);
-        BatchHeader memory header = _header(records, 1);
+        Record[] memory records = makeRecords(1);
+        BatchHeader memory header = headerOver(records, 1);
         Tpm memory forger = makeTpm(1);
         forger.akKey = 666;
-        Quote memory forged = makeQuote(forger, COMMIT, address(log), _hash(header));
+        Quote memory forged = makeQuote(forger, COMMIT, address(log), Records.hashOf(header));
         _refusesWith(header, records, forged, abi.encodeWithSelector(TpmQuote.QuoteSignatureInvalid.selector));
         forger = makeTpm(2);
         forger.hostId = tpm.hostId;
-        forged = makeQuote(forger, COMMIT, address(log), _hash(header));
+        forged = makeQuote(forger, COMMIT, address(log), Records.hashOf(header));
         _refusesWith(
             header,
             records,
@@ -223,9 +207,9 @@ contract AuditLogTest is Rig {
     }
 
     function test_refusesAnAnchorOutOfReach() public {
-        Record[] memory records = _records(1);
-        BatchHeader memory header = _header(records, 1);
-        Quote memory quote = _quote(header);
+        Record[] memory records = makeRecords(1);
+        BatchHeader memory header = headerOver(records, 1);
+        Quote memory quote = quoteOf(header);
         VM.roll(header.anchorBlock + 257);
         _refusesWith(
             header,
@@ -243,7 +227,7 @@ contract AuditLogTest is Rig {
         VM.prank(APPROVER_1);
         vmms.revoke(vmmHash); // at 1010
         VM.roll(1012);
-        Record[] memory records = _records(4);
+        Record[] memory records = makeRecords(4);
         records[0].policyBlock = 999;
         records[1].policyBlock = 1009;
         records[2].policyBlock = 1010;
@@ -257,11 +241,11 @@ contract AuditLogTest is Rig {
             Verdict.VMM_UNKNOWN
         );
         _judges(records, expected);
-        equal(_uses(grantId), 0, "no use counted");
+        equal(usesOf(grantId), 0, "no use counted");
     }
 
     function test_marksAVmmThatTheQuoteDoesNotProve() public {
-        Record[] memory records = _records(2);
+        Record[] memory records = makeRecords(2);
         tpmState.pcrDigest = keccak256("changed");
         uint8[] memory expected = new uint8[](2);
         (expected[0], expected[1]) = (Verdict.VMM_UNPROVEN, Verdict.VMM_UNPROVEN);
@@ -272,7 +256,7 @@ contract AuditLogTest is Rig {
         VM.prank(OWNER);
         policy.revoke(grantId); // at 1010
         VM.roll(1012);
-        Record[] memory records = _records(7);
+        Record[] memory records = makeRecords(7);
         (records[0].requester, records[0].grantId) = (B, grantId);
         records[0].policyBlock = 1010;
         (records[1].requester, records[1].grantId) = (B, grantId);
@@ -287,16 +271,16 @@ contract AuditLogTest is Rig {
         expected[0] = Verdict.GRANT_INVALID;
         for (uint256 i = 2; i < 6; ++i) expected[i] = Verdict.GRANT_INVALID;
         _judges(records, expected);
-        equal(_uses(grantId), 1, "one use counted");
+        equal(usesOf(grantId), 1, "one use counted");
     }
 
     function test_marksAccessOutsideTheGrantsTimeByTheRecordsOwn() public {
-        Grant memory g = _anyGrant(9);
+        Grant memory g = anyGrant(9);
         (g.notBefore, g.notAfter) = (1_700_000_000, 1_700_000_060);
         VM.prank(OWNER);
         bytes32 id = policy.grant(g);
         VM.roll(1012);
-        Record[] memory records = _records(3);
+        Record[] memory records = makeRecords(3);
         for (uint256 i = 0; i < 3; ++i) (records[i].requester, records[i].grantId) = (B, id);
         for (uint256 i = 0; i < 3; ++i) records[i].policyBlock = 1010;
         records[0].timestamp = 1_699_999_999;
@@ -308,13 +292,13 @@ contract AuditLogTest is Rig {
     }
 
     function test_marksAGrantThatWasUsedUpWithinTheBatch() public {
-        Record[] memory records = _records(4);
+        Record[] memory records = makeRecords(4);
         for (uint256 i = 0; i < 4; ++i) (records[i].requester, records[i].grantId) = (B, grantId);
         records[0].status = Reason.GRANT_EXHAUSTED; // denied: not a use
         uint8[] memory expected = new uint8[](4);
         expected[3] = Verdict.GRANT_OVERUSED;
         _judges(records, expected);
-        equal(_uses(grantId), 2, "uses");
+        equal(usesOf(grantId), 2, "uses");
     }
 
     function test_marksAClockThatDoesNotGoForward() public {
@@ -342,20 +326,20 @@ contract AuditLogTest is Rig {
         uint64[4] memory counters = [uint64(7), 7, 6, 8];
         bool[4] memory marked = [false, true, true, false];
         for (uint256 i = 0; i < 4; ++i) {
-            Record[] memory records = _records(1);
-            BatchHeader memory header = _header(records, counters[i]);
-            bytes memory verdicts = _verdicts(header, records);
+            Record[] memory records = makeRecords(1);
+            BatchHeader memory header = headerOver(records, counters[i]);
+            bytes memory verdicts = verdictsOf(header, records);
             equal(uint8(verdicts[0]), marked[i] ? Verdict.NV_NOT_FORWARD : 0, "verdict");
         }
     }
 
     function test_hasNothingToCompareAFirstBatchWith() public {
-        Record[] memory records = _records(1);
-        equal(uint8(_verdicts(_header(records, 0), records)[0]), 0, "verdict");
+        Record[] memory records = makeRecords(1);
+        equal(uint8(verdictsOf(headerOver(records, 0), records)[0]), 0, "verdict");
     }
 
     function test_marksTimesThatAreFarFromTheBlocks() public {
-        Record[] memory records = _records(6);
+        Record[] memory records = makeRecords(6);
         records[0].timestamp = uint64(block.timestamp - 3600);
         records[1].timestamp = uint64(block.timestamp - 3601);
         records[2].timestamp = uint64(block.timestamp + 3600);
@@ -368,7 +352,7 @@ contract AuditLogTest is Rig {
     }
 
     function test_judgesAPolicyBlockInTheFarFutureWithoutFailing() public {
-        Record[] memory records = _records(1);
+        Record[] memory records = makeRecords(1);
         records[0].policyBlock = type(uint64).max;
         uint8[] memory expected = new uint8[](1);
         expected[0] = Verdict.TIMESTAMP_FAR;
@@ -379,83 +363,20 @@ contract AuditLogTest is Rig {
         VM.prank(REGISTRAR);
         hosts.suspend(tpm.hostId); // at 1010
         VM.roll(1012);
-        Record[] memory records = _records(2);
+        Record[] memory records = makeRecords(2);
         records[0].policyBlock = 1010;
         records[1].policyBlock = 1009;
         (records[0].requester, records[0].grantId) = (B, grantId);
         uint8[] memory expected = new uint8[](2);
         expected[0] = Verdict.HOST_NOT_ACTIVE;
         _judges(records, expected);
-        equal(_uses(grantId), 0, "a suspended host uses up nobody's grant");
+        equal(usesOf(grantId), 0, "a suspended host uses up nobody's grant");
     }
 
     // -------------------------------------------------------------------------
 
-    /// @dev Records that nothing speaks against: the owner's own operations.
-    function _records(uint256 count) private view returns (Record[] memory records) {
-        records = new Record[](count);
-        uint64 first = log.nextSeq(tpm.hostId);
-        for (uint256 i = 0; i < count; ++i) {
-            records[i] = Record({
-                hostId: tpm.hostId,
-                seq: first + uint64(i),
-                vmmHash: vmmHash,
-                operationId: ENCRYPT,
-                requester: OWNER,
-                requestHash: keccak256(abi.encode("request", i)),
-                dataId: dataId,
-                grantId: 0,
-                policyBlock: 1005,
-                dataHash: keccak256("data"),
-                resultHash: keccak256("result"),
-                status: Reason.DONE,
-                timestamp: uint64(block.timestamp)
-            });
-        }
-    }
-
-    function _header(Record[] memory records, uint64 nvCounter) private view returns (BatchHeader memory) {
-        return
-            BatchHeader({
-                hostId: tpm.hostId,
-                firstSeq: log.nextSeq(tpm.hostId),
-                count: uint32(records.length),
-                root: _rootOf(records),
-                prevHead: log.head(tpm.hostId),
-                anchorBlock: uint64(block.number - 1),
-                nvCounter: nvCounter
-            });
-    }
-
-    function _rootOf(Record[] memory records) private pure returns (bytes32) {
-        return Records.rootOf(records);
-    }
-
-    function _hash(BatchHeader memory header) private pure returns (bytes32) {
-        return Records.hashOf(header);
-    }
-
-    function _headAfter(BatchHeader memory header) private pure returns (bytes32) {
-        return Records.headAfter(header);
-    }
-
-    function _batchLeaf(BatchHeader memory header) private pure returns (bytes32) {
-        return keccak256(bytes.concat(hex"00", Records.hashOf(header)));
-    }
-
-    function _quote(BatchHeader memory header) private returns (Quote memory) {
-        return makeQuote(tpm, COMMIT, address(log), _hash(header));
-    }
-
-    function _commit(BatchHeader memory header, Record[] memory records) private {
-        Quote memory quote = _quote(header);
-        (RecordContext[] memory contexts, RecordBody[] memory bodies) = Records.split(records);
-        VM.prank(tpm.ledgerAddress);
-        log.commit(header, contexts, bodies, quote);
-    }
-
     function _refuses(BatchHeader memory header, Record[] memory records, bytes memory error_) private {
-        _refusesWith(header, records, _quote(header), error_);
+        _refusesWith(header, records, quoteOf(header), error_);
     }
 
     function _refusesWith(
@@ -478,26 +399,15 @@ contract AuditLogTest is Rig {
 
     /// @dev One batch more, of one record that nothing speaks against, with a counter that goes forward.
     function _judgesNext(uint8[] memory expected) private {
-        _judges(_records(1), expected);
+        _judges(makeRecords(1), expected);
     }
 
     function _judges(Record[] memory records, uint8[] memory expected) private {
         (uint64 nvCounter, , , ) = log.clock(tpm.hostId);
-        bytes memory verdicts = _verdicts(_header(records, nvCounter + 1), records);
+        bytes memory verdicts = verdictsOf(headerOver(records, nvCounter + 1), records);
         for (uint256 i = 0; i < expected.length; ++i) {
             equal(uint8(verdicts[i]), expected[i], string.concat("verdict of record ", VM.toString(i)));
         }
-    }
-
-    function _verdicts(BatchHeader memory header, Record[] memory records) private returns (bytes memory verdicts) {
-        VM.recordLogs();
-        _commit(header, records);
-        Vm.Log[] memory logs = VM.getRecordedLogs();
-        (, , , , , , verdicts) = abi.decode(
-            logs[logs.length - 1].data,
-            (BatchMode, uint32, bytes32, bytes32, bytes32, uint64, bytes)
-        );
-        equal(verdicts.length, records.length, "one verdict a record");
     }
 
     function _expectEvent(Vm.Log[] memory logs, BatchHeader memory header, bytes memory verdicts) private view {
@@ -510,7 +420,7 @@ contract AuditLogTest is Rig {
             BatchMode.Records,
             header.count,
             header.root,
-            _headAfter(header),
+            Records.headAfter(header),
             vmmHash,
             header.nvCounter,
             verdicts
@@ -527,33 +437,5 @@ contract AuditLogTest is Rig {
     function _renumbered(Record[] memory records) private pure returns (Record[] memory) {
         for (uint64 i = 0; i < records.length; ++i) records[i].seq = i;
         return records;
-    }
-
-    function _anyGrant(uint64 maxUses) private view returns (Grant memory) {
-        return
-            Grant({
-                dataId: dataId,
-                grantee: B,
-                operationId: 0,
-                notBefore: 0,
-                notAfter: type(uint64).max,
-                maxUses: maxUses,
-                vmmHash: 0,
-                hostId: 0,
-                minAssurance: 0,
-                delegationDepth: 0,
-                parent: 0,
-                salt: 0
-            });
-    }
-
-    function _grant(uint64 maxUses) private returns (bytes32) {
-        Grant memory g = _anyGrant(maxUses);
-        VM.prank(OWNER);
-        return policy.grant(g);
-    }
-
-    function _uses(bytes32 id) private view returns (uint64 uses) {
-        (, , , , uses) = policy.grantOf(id);
     }
 }

@@ -78,6 +78,11 @@ library Records {
         return keccak256(bytes.concat(header.prevHead, hashOf(header)));
     }
 
+    /// @notice A batch's leaf in its host's mountain range.
+    function batchLeafOf(BatchHeader memory header) internal pure returns (bytes32) {
+        return keccak256(bytes.concat(hex"00", hashOf(header)));
+    }
+
     /// @notice RFC 9162, 2.1.3.1, by its recursion.
     function path(bytes32[] memory leaves, uint256 index) internal pure returns (bytes32[] memory) {
         if (leaves.length == 1) return new bytes32[](0);
