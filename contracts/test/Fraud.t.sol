@@ -148,10 +148,7 @@ contract FraudTest is LogRig {
         bytes memory elsewhere = signatureOf(group);
         VM.chainId(31337);
         _refusesSignature(group, elsewhere);
-        bytes32 typeHash = keccak256(
-            "ReceiptGroup(bytes32 hostId,bytes32 groupRoot,uint64 firstSeq,uint32 count,uint64 includeBy)"
-        );
-        bytes32 digest = typedDigest(address(hosts), keccak256(abi.encode(typeHash, group)));
+        bytes32 digest = typedDigest(address(hosts), Records.hashOf(group));
         _refusesSignature(group, signedBy(tpm.ledgerKey, digest));
     }
 

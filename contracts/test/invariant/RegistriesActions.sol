@@ -32,7 +32,7 @@ contract RegistriesActions is RegistriesModel {
             hosts.register,
             (registrationOf(tpm, Assurance.Software), _block - 1, quote, consent(tpm))
         );
-        if (!_calls("register", sender, address(hosts), data, isTaken)) return;
+        if (!calls("register", sender, address(hosts), data, isTaken)) return;
         _taken.push(Taken(sender, address(hosts), data));
         (_tpmOfKey[ledgerKey], _tpmOfAk[akKey]) = (n, n);
         (_hosts[n].ledgerKey, _hosts[n].akKey) = (ledgerKey, akKey);
@@ -56,7 +56,7 @@ contract RegistriesActions is RegistriesModel {
                 overlap <= 100_000 &&
                 _block > h.previousUntil;
         bytes memory data = _rotation(tpm, toKey, overlap);
-        if (!_calls("rotateAddress", address(this), address(hosts), data, isTaken)) return;
+        if (!calls("rotateAddress", address(this), address(hosts), data, isTaken)) return;
         _taken.push(Taken(address(this), address(hosts), data));
         _tpmOfKey[toKey] = n;
         (h.previousKey, h.ledgerKey, h.previousUntil) = (fromKey, toKey, _block + overlap);
@@ -76,7 +76,7 @@ contract RegistriesActions is RegistriesModel {
                 (_tpmOfAk[akKey] == 0 || _tpmOfAk[akKey] == n) &&
                 akKey != h.akKey &&
                 _block - 1 >= h.akReplacedIn;
-        if (!_calls("replaceAk", sender, address(hosts), data, isTaken)) return;
+        if (!calls("replaceAk", sender, address(hosts), data, isTaken)) return;
         _taken.push(Taken(sender, address(hosts), data));
         (_tpmOfAk[akKey], h.akKey, h.akReplacedIn) = (n, akKey, _block);
     }
@@ -86,7 +86,7 @@ contract RegistriesActions is RegistriesModel {
         address sender = seed & (1 << 32) == 0 ? _registrarOrOther(seed >> 48) : _voter(seed >> 48);
         bool isTaken = (_isRegistrar[sender] || _isIn(_list, sender)) && _hosts[n].status == 1;
         bytes memory data = abi.encodeCall(hosts.suspend, (_hostId(n)));
-        if (_calls("suspend", sender, address(hosts), data, isTaken)) _becomes(n, 2);
+        if (calls("suspend", sender, address(hosts), data, isTaken)) _becomes(n, 2);
     }
 
     function reinstate(uint256 seed) external inTime {
@@ -94,7 +94,7 @@ contract RegistriesActions is RegistriesModel {
         address sender = _registrarOrOther(seed >> 48);
         bytes memory data = abi.encodeCall(hosts.reinstate, (_hostId(n)));
         bool isTaken = _isRegistrar[sender] && _hosts[n].status == 2;
-        if (_calls("reinstate", sender, address(hosts), data, isTaken)) _becomes(n, 1);
+        if (calls("reinstate", sender, address(hosts), data, isTaken)) _becomes(n, 1);
     }
 
     function retire(uint256 seed) external inTime {
@@ -103,14 +103,14 @@ contract RegistriesActions is RegistriesModel {
         address sender = _registrarOrOther(seed >> 48);
         bytes memory data = abi.encodeCall(hosts.retire, (_hostId(n)));
         bool isTaken = _isRegistrar[sender] && (_hosts[n].status == 1 || _hosts[n].status == 2);
-        if (_calls("retire", sender, address(hosts), data, isTaken)) _becomes(n, 3);
+        if (calls("retire", sender, address(hosts), data, isTaken)) _becomes(n, 3);
     }
 
     /// @notice The very same call again, at any time later: no quote has an effect twice.
     function replay(uint256 seed) external inTime {
         if (_taken.length == 0) return;
         Taken memory again = _taken[seed % _taken.length];
-        _calls("replay", again.sender, again.target, again.data, false);
+        calls("replay", again.sender, again.target, again.data, false);
         reached["replay"]++;
     }
 
@@ -133,7 +133,7 @@ contract RegistriesActions is RegistriesModel {
                 (isVacant || (!v.isProven && v.manifestHash == manifestHash)) &&
                 _block - 1 >= v.quotedIn;
         bytes memory data = abi.encodeCall(vmms.propose, (_hostId(n), manifestHash, _block - 1, quote));
-        if (!_calls(isVacant ? "propose" : "prove", address(this), address(vmms), data, isTaken)) return;
+        if (!calls(isVacant ? "propose" : "prove", address(this), address(vmms), data, isTaken)) return;
         _taken.push(Taken(address(this), address(vmms), data));
         v.quotedIn = _block;
         if (isVacant) _begins(m, manifestHash);
@@ -145,7 +145,7 @@ contract RegistriesActions is RegistriesModel {
         address sender = _voter(seed >> 16);
         bool isTaken = _isIn(_list, sender) && _isVacant(_vmms[m]);
         bytes memory data = abi.encodeCall(vmms.predict, (quoteInfoOf(PCR_13, bytes32(m)), MANIFEST));
-        if (!_calls("predict", sender, address(vmms), data, isTaken)) return;
+        if (!calls("predict", sender, address(vmms), data, isTaken)) return;
         _begins(m, MANIFEST);
         _vmms[m].isProven = false;
     }
@@ -161,7 +161,7 @@ contract RegistriesActions is RegistriesModel {
         Ballot memory ballot = _ballot(address(vmms), members, seed >> 128);
         bool isTaken = epoch == v.epoch && v.status == 1 && validUntil >= _time && ballot.isTaken;
         bytes memory data = abi.encodeCall(vmms.approve, (vmmHash, epoch, validUntil, ballot.approvals));
-        if (!_calls("approve", ballot.sender, address(vmms), data, isTaken)) return;
+        if (!calls("approve", ballot.sender, address(vmms), data, isTaken)) return;
         if (!_completes(address(vmms), members, ballot)) return;
         v.validUntil = validUntil;
         reached["authorise"]++;
@@ -174,7 +174,7 @@ contract RegistriesActions is RegistriesModel {
         uint8 status = _vmms[m].status;
         bool isTaken = _isIn(_list, sender) && (status == 1 || status == 2);
         bytes memory data = abi.encodeCall(vmms.revoke, (_vmmHash(m)));
-        if (_calls("revoke", sender, address(vmms), data, isTaken)) _becomesVmm(m, 3);
+        if (calls("revoke", sender, address(vmms), data, isTaken)) _becomesVmm(m, 3);
     }
 
     // -------------------------------------------------------------------------
@@ -193,7 +193,7 @@ contract RegistriesActions is RegistriesModel {
         Ballot memory ballot = _ballot(address(vmms), members, seed >> 128);
         bool isTaken = term == _term && !hasDuplicate && threshold > 0 && threshold <= list.length && ballot.isTaken;
         bytes memory data = abi.encodeCall(vmms.changeApprovers, (list, threshold, term, ballot.approvals));
-        if (!_calls("changeApprovers", ballot.sender, address(vmms), data, isTaken)) return;
+        if (!calls("changeApprovers", ballot.sender, address(vmms), data, isTaken)) return;
         if (!_completes(address(vmms), members, ballot)) return;
         (_list, _threshold, _term) = (list, threshold, _term + 1);
         reached["newTerm"]++;
@@ -209,7 +209,7 @@ contract RegistriesActions is RegistriesModel {
         Ballot memory ballot = _ballot(address(hosts), members, seed >> 128);
         bool isTaken = nonce == _nonces[registrar] && isRegistrar != _isRegistrar[registrar] && ballot.isTaken;
         bytes memory data = abi.encodeCall(hosts.changeRegistrar, (registrar, isRegistrar, nonce, ballot.approvals));
-        if (!_calls("changeRegistrar", ballot.sender, address(hosts), data, isTaken)) return;
+        if (!calls("changeRegistrar", ballot.sender, address(hosts), data, isTaken)) return;
         if (!_completes(address(hosts), members, ballot)) return;
         _isRegistrar[registrar] = isRegistrar;
         _nonces[registrar]++;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Rig} from "../support/Rig.sol";
+import {Model} from "./Model.sol";
 import {Wallet} from "../support/Wallet.sol";
 import {IDecisions} from "../../src/interfaces/IDecisions.sol";
 import {Host, HostStatus, SignedApproval, Vmm, VmmStatus} from "../../src/interfaces/Types.sol";
 
 /// @title The two registries beside a model of them, kept in plain lists; what is done to both is in RegistriesActions.
-abstract contract RegistriesModel is Rig {
+abstract contract RegistriesModel is Model {
     struct Change {
         uint64 inBlock;
         uint8 status;
@@ -57,20 +57,11 @@ abstract contract RegistriesModel is Rig {
     uint256 internal constant WALLET_KEY = 77;
     uint256 internal constant WALLET = 6;
 
-    /// @notice What each kind of success was reached how often, so that a test can tell an idle model.
-    mapping(string success => uint256 times) public reached;
-
-    /// @notice The first difference between a call's result and what the model foretold, empty where there is none.
-    string public difference;
-
     // Made once: keys are slow to make.
     address[] internal _voters;
     address[] internal _addresses;
     bytes[] internal _akPublics;
     bytes32[] internal _akQualifiedNames;
-
-    uint64 internal _block;
-    uint64 internal _time;
 
     uint32 internal _term;
     uint32 internal _threshold;
@@ -86,9 +77,6 @@ abstract contract RegistriesModel is Rig {
     mapping(uint256 vmm => VmmModel) internal _vmms;
     Taken[] internal _taken;
 
-    /// @dev After each action another key is compared, as all of them would be slow.
-    uint256 internal _keyInTurn = 1;
-
     constructor() {
         deployRegistries();
         for (uint256 i = 0; i < VOTERS; ++i) {
@@ -101,29 +89,21 @@ abstract contract RegistriesModel is Rig {
             _akPublics.push(tpm.akPublic);
             _akQualifiedNames.push(tpm.qualifiedName);
         }
-        (_block, _time) = (uint64(block.number), uint64(block.timestamp));
+        startClock();
         (_term, _threshold, _list) = (1, 2, approvers());
         (_isRegistrar[REGISTRAR], _nonces[REGISTRAR]) = (true, 1);
-    }
-
-    /// @dev Block and time do not outlive a call of the fuzzer's.
-    modifier inTime() {
-        VM.roll(_block);
-        VM.warp(_time);
-        _;
     }
 
     // -------------------------------------------------------------------------
     // Comparison
     // -------------------------------------------------------------------------
 
-    /// @notice Reverts where the registries differ from the model.
-    function compare() external inTime {
-        equal(bytes(difference).length, 0, difference);
+    function compareNow() internal view override {
         for (uint256 n = 1; n <= TPMS; ++n) _compareHost(n);
         for (uint256 m = 1; m <= VMMS; ++m) _compareVmm(m);
-        uint256 holder = _tpmOfKey[_keyInTurn];
-        equal(hosts.hostOf(_addresses[_keyInTurn]), holder == 0 ? bytes32(0) : _hostId(holder), "hostOf");
+        uint256 key = _keyInTurn();
+        uint256 holder = _tpmOfKey[key];
+        equal(hosts.hostOf(_addresses[key]), holder == 0 ? bytes32(0) : _hostId(holder), "hostOf");
         for (uint256 i = 0; i < 3; ++i) {
             address account = _registrar(i);
             isTrue(hosts.isRegistrar(account) == _isRegistrar[account], "registrar");
@@ -138,8 +118,8 @@ abstract contract RegistriesModel is Rig {
         }
     }
 
-    /// @notice Reverts where the past is not as it was, asked of every block around every change.
-    function compareHistories() external inTime {
+    /// @dev The past is as it was, asked of every block around every change.
+    function compareAtEnd() external override inTime {
         for (uint256 n = 1; n <= TPMS; ++n) {
             for (uint256 i = 0; i < _hosts[n].changes.length; ++i) {
                 uint64 changed = _hosts[n].changes[i].inBlock;
@@ -174,7 +154,7 @@ abstract contract RegistriesModel is Rig {
         equal(host.akQualifiedName, _akQualifiedNames[h.akKey], "AK");
         _compareSpeaker(n, h.ledgerKey);
         _compareSpeaker(n, h.previousKey);
-        _compareSpeaker(n, _keyInTurn);
+        _compareSpeaker(n, _keyInTurn());
     }
 
     function _compareSpeaker(uint256 n, uint256 key) internal view {
@@ -260,20 +240,9 @@ abstract contract RegistriesModel is Rig {
     // Parts
     // -------------------------------------------------------------------------
 
-    function _calls(
-        string memory action,
-        address sender,
-        address target,
-        bytes memory data,
-        bool isTaken
-    ) internal returns (bool done) {
-        _keyInTurn = 1 + (_keyInTurn % KEYS);
-        VM.prank(sender);
-        (done, ) = target.call(data);
-        if (done) reached[action]++;
-        if (done != isTaken && bytes(difference).length == 0) {
-            difference = string.concat(action, done ? " was taken" : " was refused");
-        }
+    /// @dev After each action another key is compared, as all of them would be slow.
+    function _keyInTurn() internal view returns (uint256) {
+        return 1 + (_turn % KEYS);
     }
 
     function _becomes(uint256 n, uint8 status) internal {

@@ -134,10 +134,7 @@ abstract contract LogRig is Rig {
     }
 
     function receiptDigest(ReceiptGroup memory group) internal view returns (bytes32) {
-        bytes32 typeHash = keccak256(
-            "ReceiptGroup(bytes32 hostId,bytes32 groupRoot,uint64 firstSeq,uint32 count,uint64 includeBy)"
-        );
-        return typedDigest(address(log), keccak256(abi.encode(typeHash, group)));
+        return typedDigest(address(log), Records.hashOf(group));
     }
 
     function signatureOf(ReceiptGroup memory group) internal view returns (bytes memory) {

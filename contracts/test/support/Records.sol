@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {MerkleTree} from "../../src/MerkleTree.sol";
-import {BatchHeader, RecordBody, RecordContext} from "../../src/interfaces/Types.sol";
+import {BatchHeader, ReceiptGroup, RecordBody, RecordContext} from "../../src/interfaces/Types.sol";
 
 /// @notice A whole record, as docs/formats.md has it.
 struct Record {
@@ -72,6 +72,13 @@ library Records {
             "BatchHeader(bytes32 hostId,uint64 firstSeq,uint32 count,bytes32 root,bytes32 prevHead,uint64 anchorBlock,uint64 nvCounter)"
         );
         return keccak256(abi.encode(typeHash, header));
+    }
+
+    function hashOf(ReceiptGroup memory group) internal pure returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            "ReceiptGroup(bytes32 hostId,bytes32 groupRoot,uint64 firstSeq,uint32 count,uint64 includeBy)"
+        );
+        return keccak256(abi.encode(typeHash, group));
     }
 
     function headAfter(BatchHeader memory header) internal pure returns (bytes32) {
