@@ -20,7 +20,7 @@ const contracts = [
     path: sourceRoot,
     artifact: name,
   })),
-  ...['QuoteHarness'].map((name) => ({ name, path: harnessRoot, artifact: `harness/${name}` })),
+  ...['Meter', 'QuoteHarness', 'Wallet'].map((name) => ({ name, path: harnessRoot, artifact: `harness/${name}` })),
 ]
 
 // paris is the newest level that every supported chain runs; foundry.toml repeats these for the tests.

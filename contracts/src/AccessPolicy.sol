@@ -27,6 +27,8 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
 
     /// @param grantedAt Block in which it was entered; 0 means that there is no such grant.
     /// @param level How many grants stand above it.
+    /// @param bound Which of operation, VMM and host it names: bits.
+    /// @param scope Hash of the data, and of those that it names: one slot tells whether an access is within all four.
     struct Entry {
         // What happens to it, and what of it an ancestor is asked for: one slot.
         uint48 grantedAt;
@@ -36,6 +38,8 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
         uint8 minAssurance;
         uint8 delegationDepth;
         uint8 level;
+        uint8 bound;
+        bytes32 scope;
         bytes32 parent;
         address grantee;
         uint64 notBefore;
@@ -52,6 +56,10 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
         "Grant(bytes32 dataId,address grantee,bytes32 operationId,uint64 notBefore,uint64 notAfter,uint64 maxUses,"
         "bytes32 vmmHash,bytes32 hostId,uint8 minAssurance,uint8 delegationDepth,bytes32 parent,bytes32 salt)"
     );
+
+    uint8 private constant OPERATION = 1 << 0;
+    uint8 private constant VMM = 1 << 1;
+    uint8 private constant HOST = 1 << 2;
 
     /// @dev Bounds every walk along a chain of delegation: each link's depth is below its parent's.
     uint8 private constant MAX_DELEGATION_DEPTH = 8;
@@ -252,6 +260,7 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
         uint8 level = 0;
         if (g.parent == 0) require(grantor == owner, NotGrantor(grantor));
         else level = _requireNarrower(g, grantor) + 1;
+        uint8 bound = (g.operationId == 0 ? 0 : OPERATION) | (g.vmmHash == 0 ? 0 : VMM) | (g.hostId == 0 ? 0 : HOST);
 
         _grants[id] = Entry({
             grantedAt: uint48(block.number),
@@ -261,6 +270,8 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
             minAssurance: g.minAssurance,
             delegationDepth: g.delegationDepth,
             level: level,
+            bound: bound,
+            scope: _scopeOf(bound, g.dataId, g.operationId, g.vmmHash, g.hostId),
             parent: g.parent,
             grantee: g.grantee,
             notBefore: g.notBefore,
@@ -317,8 +328,10 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
         Entry storage entry = _grants[request.grantId];
         uint48 grantedAt = entry.grantedAt;
         bool isKnown = grantedAt != 0 && grantedAt <= request.asOf;
+        bool isWithin =
+            _scopeOf(entry.bound, request.dataId, request.operationId, request.vmmHash, request.hostId) == entry.scope;
         // A grant is only ever entered for data that is registered, so the data is looked up where the grant says nothing of it.
-        if (!isKnown || entry.dataId != request.dataId) {
+        if (!isKnown || (!isWithin && entry.dataId != request.dataId)) {
             if (_ownerAt(request.dataId, request.asOf) == address(0)) reason = Reason.DATA_UNKNOWN;
             else reason = isKnown ? Reason.GRANT_OTHER_DATA : Reason.GRANT_UNKNOWN;
             return (reason, 0, 0, 0);
@@ -327,10 +340,32 @@ contract AccessPolicy is IAccessPolicy, EIP712 {
         if (_isRevoked(request.grantId, request.asOf)) return (Reason.GRANT_REVOKED, 0, 0, 0);
         (notBefore, notAfter) = (entry.notBefore, entry.notAfter);
         usesLeft = _usesLeft(request.grantId, entry);
-        if (!_within(request.operationId, entry.operationId)) reason = Reason.GRANT_OTHER_OPERATION;
-        else if (!_within(request.hostId, entry.hostId)) reason = Reason.GRANT_OTHER_HOST;
-        else if (!_within(request.vmmHash, entry.vmmHash)) reason = Reason.GRANT_OTHER_VMM;
-        else if (uint8(assurance) < entry.minAssurance) reason = Reason.GRANT_ASSURANCE;
+        if (!isWithin) {
+            if (!_within(request.operationId, entry.operationId)) reason = Reason.GRANT_OTHER_OPERATION;
+            else if (!_within(request.hostId, entry.hostId)) reason = Reason.GRANT_OTHER_HOST;
+            else reason = Reason.GRANT_OTHER_VMM;
+        } else if (uint8(assurance) < entry.minAssurance) {
+            reason = Reason.GRANT_ASSURANCE;
+        }
+    }
+
+    /// @dev What a grant does not name counts as 0.
+    function _scopeOf(
+        uint8 bound,
+        bytes32 dataId,
+        bytes32 operationId,
+        bytes32 vmmHash,
+        bytes32 hostId
+    ) private pure returns (bytes32) {
+        return
+            keccak256(
+                abi.encode(
+                    dataId,
+                    bound & OPERATION == 0 ? bytes32(0) : operationId,
+                    bound & VMM == 0 ? bytes32(0) : vmmHash,
+                    bound & HOST == 0 ? bytes32(0) : hostId
+                )
+            );
     }
 
     /// @dev Whether the grant or any that it was delegated from was revoked by the end of block `asOf`.

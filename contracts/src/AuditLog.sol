@@ -45,11 +45,13 @@ contract AuditLog is IAuditLog, EIP712 {
     }
 
     /// @dev What the registries and the policy say of a context. The policy is asked at the first record that says done.
+    /// @param words What is hashed of a record, in EIP-712's order, with what all of the context's records share filled in.
     /// @param verdict What speaks against all of its records.
     /// @param validUntil The VMM's end of validity.
     /// @param isAsked Whether the policy was; the three below are its answer.
     /// @param wanted How many uses its records claim.
     struct Standing {
+        bytes32[14] words;
         uint8 verdict;
         Assurance assurance;
         uint64 validUntil;
@@ -109,9 +111,12 @@ contract AuditLog is IAuditLog, EIP712 {
     ) external {
         (bytes32 vmmHash, uint8 shared) = _append(header, quote);
         require(bodies.length == header.count, CountIs(bodies.length));
-        bytes32 root = _rootOf(header, contexts, bodies);
-        require(root == header.root, RootIs(root));
-        bytes memory verdicts = _judge(header.hostId, contexts, bodies, vmmHash, shared);
+        Standing[] memory standings = new Standing[](contexts.length);
+        for (uint256 c = 0; c < contexts.length; ++c) {
+            _stand(standings[c], header.hostId, contexts[c], vmmHash, shared);
+        }
+        bytes memory verdicts = _judge(header, contexts, bodies, standings);
+        _countUses(contexts, bodies, standings, verdicts);
         _announce(header, BatchMode.Records, vmmHash, verdicts);
     }
 
@@ -280,91 +285,92 @@ contract AuditLog is IAuditLog, EIP712 {
         return keccak256(abi.encode(HEADER_TYPEHASH, header));
     }
 
-    /// @dev The root over the records, each hashed as the EIP-712 struct `Record`.
-    function _rootOf(
-        BatchHeader calldata header,
-        RecordContext[] calldata contexts,
-        RecordBody[] calldata bodies
-    ) private pure returns (bytes32) {
-        bytes32[] memory leaves = new bytes32[](bodies.length);
-        bytes32[14] memory words;
-        words[0] = RECORD_TYPEHASH;
-        words[1] = header.hostId;
-        for (uint256 i = 0; i < bodies.length; ++i) {
-            RecordBody calldata body = bodies[i];
-            require(body.context < contexts.length, ContextMissing(body.context));
-            RecordContext calldata context = contexts[body.context];
-            words[2] = bytes32(header.firstSeq + i);
-            words[3] = context.vmmHash;
-            words[4] = context.operationId;
-            words[5] = bytes32(uint256(uint160(context.requester)));
-            words[6] = body.requestHash;
-            words[7] = context.dataId;
-            words[8] = context.grantId;
-            words[9] = bytes32(uint256(context.policyBlock));
-            words[10] = body.dataHash;
-            words[11] = body.resultHash;
-            words[12] = bytes32(uint256(body.status));
-            words[13] = bytes32(uint256(body.timestamp));
-            bytes32 structHash;
-            // abi.encode would leave 480 bytes behind for each record, and memory costs by its square.
-            assembly ("memory-safe") {
-                structHash := keccak256(words, 448)
-            }
-            leaves[i] = MerkleTree.leafOf(structHash);
-        }
-        return MerkleTree.rootOf(leaves);
-    }
-
     // -------------------------------------------------------------------------
     // Judging
     // -------------------------------------------------------------------------
 
-    function _judge(
+    /// @dev What a context has for all of its records.
+    function _stand(
+        Standing memory standing,
         bytes32 hostId,
+        RecordContext calldata context,
+        bytes32 provenVmmHash,
+        uint8 verdict
+    ) private view {
+        HostStatus status;
+        (status, standing.assurance) = HOSTS.standingAt(hostId, context.policyBlock);
+        VmmStatus vmm;
+        (vmm, standing.validUntil) = VMMS.standingAt(context.vmmHash, context.policyBlock);
+        if (status != HostStatus.Active) verdict |= Verdict.HOST_NOT_ACTIVE;
+        if (vmm != VmmStatus.Authorised) verdict |= Verdict.VMM_UNKNOWN;
+        if (context.vmmHash != provenVmmHash) verdict |= Verdict.VMM_UNPROVEN;
+        if (context.policyBlock >= block.number) verdict |= Verdict.TIMESTAMP_FAR;
+        standing.verdict = verdict;
+        bytes32[14] memory words = standing.words;
+        words[0] = RECORD_TYPEHASH;
+        words[1] = hostId;
+        words[3] = context.vmmHash;
+        words[4] = context.operationId;
+        words[5] = bytes32(uint256(uint160(context.requester)));
+        words[7] = context.dataId;
+        words[8] = context.grantId;
+        words[9] = bytes32(uint256(context.policyBlock));
+    }
+
+    /// @dev Goes over the records once: hashes each as the EIP-712 struct `Record`, and judges it. Requires the header's root of them.
+    function _judge(
+        BatchHeader calldata header,
         RecordContext[] calldata contexts,
         RecordBody[] calldata bodies,
-        bytes32 provenVmmHash,
-        uint8 shared
-    ) private returns (bytes memory verdicts) {
-        Standing[] memory standings = new Standing[](contexts.length);
-        for (uint256 c = 0; c < contexts.length; ++c) {
-            standings[c] = _standingOf(hostId, contexts[c], provenVmmHash, shared);
-        }
+        Standing[] memory standings
+    ) private view returns (bytes memory verdicts) {
+        bytes32[] memory leaves = new bytes32[](bodies.length);
         verdicts = new bytes(bodies.length);
         for (uint256 i = 0; i < bodies.length; ++i) {
             RecordBody calldata body = bodies[i];
-            verdicts[i] = bytes1(_judgeRecord(hostId, contexts[body.context], body, standings[body.context]));
+            uint256 c = body.context;
+            require(c < standings.length, ContextMissing(c));
+            Standing memory standing = standings[c];
+            leaves[i] = _leafOf(standing.words, header.firstSeq + i, body);
+            verdicts[i] = bytes1(_judgeRecord(header.hostId, contexts[c], body, standing));
         }
+        bytes32 root = MerkleTree.rootOf(leaves);
+        require(root == header.root, RootIs(root));
+    }
+
+    function _leafOf(bytes32[14] memory words, uint256 seq, RecordBody calldata body) private pure returns (bytes32) {
+        words[2] = bytes32(seq);
+        words[6] = body.requestHash;
+        words[10] = body.dataHash;
+        words[11] = body.resultHash;
+        words[12] = bytes32(uint256(body.status));
+        words[13] = bytes32(uint256(body.timestamp));
+        bytes32 structHash;
+        // abi.encode would leave 480 bytes behind for each record, and memory costs by its square.
+        assembly ("memory-safe") {
+            structHash := keccak256(words, 448)
+        }
+        return MerkleTree.leafOf(structHash);
+    }
+
+    /// @dev Has the policy count each context's uses, in their order; those that are too many are its last records.
+    function _countUses(
+        RecordContext[] calldata contexts,
+        RecordBody[] calldata bodies,
+        Standing[] memory standings,
+        bytes memory verdicts
+    ) private {
         for (uint256 c = 0; c < contexts.length; ++c) {
             uint64 wanted = standings[c].wanted;
             if (wanted == 0) continue;
             uint64 excess = wanted - POLICY.consume(contexts[c].grantId, wanted);
             for (uint256 i = bodies.length; excess > 0; --i) {
                 RecordBody calldata body = bodies[i - 1];
-                if (body.context != c || !_isUse(body, uint8(verdicts[i - 1]))) continue;
+                if (body.context != c || !_isUse(body.status, uint8(verdicts[i - 1]))) continue;
                 verdicts[i - 1] |= bytes1(Verdict.GRANT_OVERUSED);
                 --excess;
             }
         }
-    }
-
-    function _standingOf(
-        bytes32 hostId,
-        RecordContext calldata context,
-        bytes32 provenVmmHash,
-        uint8 shared
-    ) private view returns (Standing memory standing) {
-        HostStatus status;
-        (status, standing.assurance) = HOSTS.standingAt(hostId, context.policyBlock);
-        VmmStatus vmm;
-        (vmm, standing.validUntil) = VMMS.standingAt(context.vmmHash, context.policyBlock);
-        uint8 verdict = shared;
-        if (status != HostStatus.Active) verdict |= Verdict.HOST_NOT_ACTIVE;
-        if (vmm != VmmStatus.Authorised) verdict |= Verdict.VMM_UNKNOWN;
-        if (context.vmmHash != provenVmmHash) verdict |= Verdict.VMM_UNPROVEN;
-        if (context.policyBlock >= block.number) verdict |= Verdict.TIMESTAMP_FAR;
-        standing.verdict = verdict;
     }
 
     function _judgeRecord(
@@ -374,11 +380,14 @@ contract AuditLog is IAuditLog, EIP712 {
         Standing memory standing
     ) private view returns (uint8 verdict) {
         verdict = standing.verdict;
-        uint64 timestamp = body.timestamp;
+        uint256 timestamp = body.timestamp;
         if (timestamp > standing.validUntil) verdict |= Verdict.VMM_UNKNOWN;
-        uint256 distance = timestamp > block.timestamp ? timestamp - block.timestamp : block.timestamp - timestamp;
-        if (distance > TIMESTAMP_TOLERANCE_S) verdict |= Verdict.TIMESTAMP_FAR;
-        if (!_isUse(body, verdict)) return verdict;
+        if (
+            timestamp + TIMESTAMP_TOLERANCE_S < block.timestamp || timestamp > block.timestamp + TIMESTAMP_TOLERANCE_S
+        ) {
+            verdict |= Verdict.TIMESTAMP_FAR;
+        }
+        if (!_isUse(body.status, verdict)) return verdict;
         if (!standing.isAsked) _ask(hostId, context, standing);
         if (!standing.isGranted || timestamp < standing.notBefore || timestamp > standing.notAfter) {
             return verdict | Verdict.GRANT_INVALID;
@@ -406,9 +415,9 @@ contract AuditLog is IAuditLog, EIP712 {
     }
 
     /// @dev Only an access that everything allowed counts as a use of a grant: otherwise any host could use up anybody's grants.
-    function _isUse(RecordBody calldata body, uint8 verdict) private pure returns (bool) {
+    function _isUse(uint16 status, uint8 verdict) private pure returns (bool) {
         uint8 against = Verdict.HOST_NOT_ACTIVE | Verdict.VMM_UNKNOWN | Verdict.GRANT_INVALID | Verdict.GRANT_OVERUSED;
-        return body.status == Reason.DONE && verdict & against == 0;
+        return status == Reason.DONE && verdict & against == 0;
     }
 
     // -------------------------------------------------------------------------

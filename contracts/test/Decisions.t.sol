@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Rig} from "./support/Rig.sol";
-import {Wallet} from "./support/Wallet.sol";
+import {Wallet} from "./harness/Wallet.sol";
 import {IDecisions} from "../src/interfaces/IDecisions.sol";
 import {IHostRegistry} from "../src/interfaces/IHostRegistry.sol";
 import {SignedApproval} from "../src/interfaces/Types.sol";

@@ -12,7 +12,7 @@ import { Ledger } from '../../src/ledger/ledger.ts'
 import { keyFileSigner } from '../../src/ledger/signer.ts'
 import { dataId } from '../../src/record/hash.ts'
 import { stackDown, stackUp } from '../stack/stack.ts'
-import { median, rowOf, type BenchRow } from './suite.ts'
+import { median, ratioResult, rowOf, type SuiteResult } from './suite.ts'
 
 const ROUNDS = 7
 const OPERATIONS_PER_ROUND = 20
@@ -22,7 +22,7 @@ const INPUT_BYTES = 1024
  * The latency of one operation at `release=journaled`, from the customer's socket and back, beside the bare HSM calls that it
  * cannot do without: one AES-GCM encryption and one signature, through a device process of their own.
  */
-export async function engineSuite(say: (text: string) => void): Promise<readonly BenchRow[]> {
+export async function engineSuite(say: (text: string) => void): Promise<SuiteResult> {
   const dir = await mkdtemp(join(tmpdir(), 'attestry-bench-'))
   try {
     const stack = await stackUp(dir, { onProgress: say })
@@ -69,7 +69,7 @@ export async function engineSuite(say: (text: string) => void): Promise<readonly
         calls.push(median(call))
       }
       const reference = { name: 'HSM: AES-GCM + signature', rounds: calls }
-      return [rowOf('encrypt 1 KiB, journaled', 'ms', operations, reference, null)]
+      return ratioResult([rowOf('encrypt 1 KiB, journaled', 'ms', operations, reference, null)])
     } finally {
       ledger.close()
       await hsm.close()

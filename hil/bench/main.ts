@@ -1,42 +1,45 @@
-import { table } from '../../src/cli/output.ts'
 import { engineSuite } from './engine.ts'
-import { machine, type BenchReport, type BenchSuite } from './suite.ts'
+import { gasSuite } from './gas.ts'
+import { machine, type SuiteResult } from './suite.ts'
 
-const suites: Readonly<Record<string, BenchSuite>> = { engine: engineSuite }
+const usage = `npm run bench -- SUITE [--json] [--update]
 
-const usage = `npm run bench -- SUITE [--json]
-Measures a suite's figures beside their references, in turn, in one run. Suites: ${Object.keys(suites).join(', ')}.
-Example: npm run -s bench -- engine --json`
+engine   the latency of operations beside the bare HSM's, in turn, in one run
+gas      what everything costs on the ledger, compared with contracts/gas.json; --update checks in what was measured
+
+Exit code 1 where a goal of the engine's is missed, or where gas differs from what is checked in.
+Examples: npm run -s bench -- engine --json
+          npm run -s bench -- gas`
 
 const args = process.argv.slice(2)
-const json = args.includes('--json')
-const [name, ...rest] = args.filter((arg) => arg !== '--json')
-const suite = name === undefined ? undefined : suites[name]
+const [json, update] = ['--json', '--update'].map((flag) => args.includes(flag))
+const [name, ...rest] = args.filter((arg) => arg !== '--json' && arg !== '--update')
+
+const say = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
+}
+
+async function run(): Promise<SuiteResult | undefined> {
+  if (rest.length > 0 || (update === true && name !== 'gas')) return undefined
+  if (name === 'engine') return engineSuite(say)
+  if (name === 'gas') return gasSuite(say, update === true)
+  return undefined
+}
+
 if (args.includes('--help')) {
   console.log(usage)
-} else if (name === undefined || suite === undefined || rest.length > 0) {
-  console.error(usage)
-  process.exitCode = 2
 } else {
-  const rows = await suite((text) => process.stderr.isTTY && process.stderr.write(`\r\u001b[K${text}`))
-  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
-  const report: BenchReport = { suite: name, machine: machine(), rows }
-  console.log(json ? JSON.stringify(report, null, 2) : text(report))
-  if (rows.some(({ met }) => met === false)) process.exitCode = 1
-}
-
-function text(report: BenchReport): string {
-  const lines = report.rows.map((row) => [
-    row.name,
-    `${row.value.toFixed(2)} ${row.unit} ±${percent(row.spread)}`,
-    row.reference.name,
-    `${row.reference.value.toFixed(2)} ${row.unit} ±${percent(row.reference.spread)}`,
-    row.ratio.toFixed(2),
-    row.goal === null ? '–' : `≤ ${row.goal} ${row.met === true ? 'met' : 'NOT met'}`,
-  ])
-  return `${report.suite} on ${report.machine}\n\n${table([['what', 'median', 'reference', 'median', 'ratio', 'goal'], ...lines])}`
-}
-
-function percent(part: number): string {
-  return `${(part * 100).toFixed(0)} %`
+  const result = await run()
+  say('')
+  if (result === undefined) {
+    console.error(usage)
+    process.exitCode = 2
+  } else {
+    const report = { suite: name, machine: machine(), ok: result.ok, rows: result.rows }
+    console.log(
+      json === true ? JSON.stringify(report, null, 2) : `${report.suite} on ${report.machine}\n\n${result.text}`,
+    )
+    if (json === true && !result.ok) console.error(result.text)
+    if (!result.ok) process.exitCode = 1
+  }
 }

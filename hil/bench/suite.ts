@@ -1,4 +1,5 @@
 import { cpus, totalmem } from 'node:os'
+import { table } from '../../src/cli/output.ts'
 
 /** One figure beside its reference, both measured in the same run. */
 export interface BenchRow {
@@ -17,15 +18,32 @@ export interface BenchRow {
   readonly met: boolean | null
 }
 
-/** What a suite prints. */
-export interface BenchReport {
-  readonly suite: string
-  readonly machine: string
-  readonly rows: readonly BenchRow[]
+/** What a suite comes to. */
+export interface SuiteResult {
+  /** For `--json`. */
+  readonly rows: readonly object[]
+  /** The same as a table, and what is wrong with it. */
+  readonly text: string
+  readonly ok: boolean
 }
 
-/** A suite: measures, and says on the way what it does. */
-export type BenchSuite = (say: (text: string) => void) => Promise<readonly BenchRow[]>
+/** A suite that compares timings: it passes where every goal is met. */
+export function ratioResult(rows: readonly BenchRow[]): SuiteResult {
+  const lines = rows.map((row) => [
+    row.name,
+    `${row.value.toFixed(2)} ${row.unit} ±${percent(row.spread)}`,
+    row.reference.name,
+    `${row.reference.value.toFixed(2)} ${row.unit} ±${percent(row.reference.spread)}`,
+    row.ratio.toFixed(2),
+    row.goal === null ? '–' : `≤ ${row.goal} ${row.met === true ? 'met' : 'NOT met'}`,
+  ])
+  const text = table([['what', 'median', 'reference', 'median', 'ratio', 'goal'], ...lines])
+  return { rows, text, ok: rows.every(({ met }) => met !== false) }
+}
+
+function percent(part: number): string {
+  return `${(part * 100).toFixed(0)} %`
+}
 
 /** Makes a row from rounds that were measured in turn with their reference's. */
 export function rowOf(

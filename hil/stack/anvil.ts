@@ -12,9 +12,16 @@ export interface AnvilOptions {
   readonly chainId?: number
   /** By default 1. Below 1 the blocks' timestamps run ahead of the clock, since each must be later than the last. */
   readonly blockTimeS?: number
-  /** The rules of its EVM, by default the newest. Berlin's are those of a GoQuorum network: no precompile for P-256, no base fee. */
-  readonly hardfork?: 'osaka' | 'berlin'
+  /** The rules of its EVM, by default the newest. Berlin's are those of a GoQuorum network: no precompile for P-256, gas at price 0. */
+  readonly hardfork?: Hardfork
+  /**
+   * Seconds since the epoch from which its own clock runs: each transaction gets a block at once, a second after the one before. What
+   * is done on such a chain has the same hashes every time.
+   */
+  readonly startsAt?: number
 }
+
+export type Hardfork = 'osaka' | 'berlin'
 
 /**
  * Starts an anvil that listens on 127.0.0.1 alone and keeps its chain in `DIR/anvil.json`, from which it goes on when it
@@ -37,8 +44,11 @@ export async function startAnvil(
   const rpc = `http://127.0.0.1:${port}`
   try {
     const process = await startProcess('anvil', dir, binary(), [
-      // Without a block time, pipelined transactions get stuck.
-      ...['--block-time', String(options.blockTimeS ?? 1)],
+      ...(options.startsAt === undefined
+        ? // Without a block time, pipelined transactions get stuck.
+          ['--block-time', String(options.blockTimeS ?? 1)]
+        : ['--timestamp', String(options.startsAt)]),
+      ...(options.hardfork === 'berlin' ? ['--gas-price', '0'] : []),
       ...['--host', '127.0.0.1', '--port', String(port), '--chain-id', String(options.chainId ?? 31337)],
       ...['--hardfork', options.hardfork ?? 'osaka', '--accounts', '0', '--quiet', '--no-cors'],
       ...['--state', join(dir, 'anvil.json'), '--state-interval', '1'],
@@ -46,6 +56,7 @@ export async function startAnvil(
       ...['--prune-history', '128'],
     ])
     await untilReady(process, async () => isRunning(process) && (await answers(rpc)))
+    if (options.startsAt !== undefined) await request(rpc, 'anvil_setBlockTimestampInterval', [1])
     return { process, rpc }
   } catch (error) {
     throw partFailure('LEDGER_FAILED', error)

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Model} from "./Model.sol";
-import {Wallet} from "../support/Wallet.sol";
+import {Wallet} from "../harness/Wallet.sol";
 import {Reason} from "../../src/Reason.sol";
 import {AccessRequest, Assurance, Grant, HostStatus, VmmStatus} from "../../src/interfaces/Types.sol";
 

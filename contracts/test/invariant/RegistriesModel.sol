@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Model} from "./Model.sol";
-import {Wallet} from "../support/Wallet.sol";
+import {Wallet} from "../harness/Wallet.sol";
 import {IDecisions} from "../../src/interfaces/IDecisions.sol";
 import {Host, HostStatus, SignedApproval, Vmm, VmmStatus} from "../../src/interfaces/Types.sol";
 
