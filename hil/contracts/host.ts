@@ -33,7 +33,7 @@ export class OpenHost {
   constructor(chain: ContractChain, name: string, ak: SoftwareAk, speaker: DigestSigner) {
     this.#chain = chain
     // As long as a real EK's TPMT_PUBLIC.
-    this.ekPublic = fromHex(`0x${`${sha256(new TextEncoder().encode(name)).slice(2)}`.repeat(4)}`).slice(0, 122)
+    this.ekPublic = fromHex(`0x${sha256(new TextEncoder().encode(name)).slice(2).repeat(4)}`).slice(0, 122)
     this.hostId = sha256(this.ekPublic)
     this.ak = ak
     this.speaker = speaker

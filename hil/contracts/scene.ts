@@ -171,7 +171,7 @@ async function play(chain: ContractChain): Promise<Scene> {
   await act(owner, 'accessPolicy', 'registerData', [salt])
   const data = dataId(owner.address, salt)
   const wallet = readHarness('Wallet')
-  const walletCode = concat(fromHex(wallet.bytecode), fromHex(wallet.abi.encodeDeploy([owner.address]) as Hex))
+  const walletCode = concat(fromHex(wallet.bytecode), fromHex(wallet.abi.encodeDeploy([owner.address])))
   const { created: walletAddress } = await chain.sendRaw(anybody, undefined, toHex(walletCode))
   if (walletAddress === undefined) throw new Error('the wallet was not created')
   await act(owner, 'accessPolicy', 'offerOwnership', [data, anybody.address])
