@@ -2,6 +2,7 @@
 //
 //   node scripts/bootstrap.mjs            install what is missing
 //   node scripts/bootstrap.mjs run -- …   the same, then run a program with node_modules/.bin first on the path
+//   node scripts/bootstrap.mjs analysis run -- …   the same, with what Python packages want to be installed
 //
 // Plain JavaScript without dependencies: it runs under any Node from 18 on, before anything is installed. Everything it
 // says goes to standard error, so that a command's --json stays alone on standard output. It says what it is about to
@@ -41,9 +42,20 @@ const requirements = [
   { package: 'g++', there: () => program('g++') },
 ]
 
-const [mode, separator, command, ...args] = process.argv.slice(2)
+const words = process.argv.slice(2)
+if (words[0] === 'analysis') {
+  words.shift()
+  requirements.push(
+    { package: 'python3-venv', there: () => python('import ensurepip, venv') },
+    {
+      package: 'python3-dev',
+      there: () => python('import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'),
+    },
+  )
+}
+const [mode, separator, command, ...args] = words
 if (!(mode === undefined || (mode === 'run' && separator === '--' && command !== undefined))) {
-  fail('usage: node scripts/bootstrap.mjs [run -- PROGRAM ARGUMENTS…]')
+  fail('usage: node scripts/bootstrap.mjs [analysis] [run -- PROGRAM ARGUMENTS…]')
 }
 
 const missing = requirements.filter((requirement) => !requirement.there()).map((requirement) => requirement.package)
@@ -68,6 +80,10 @@ function program(name) {
       return false
     }
   })
+}
+
+function python(code) {
+  return spawnSync('python3', ['-c', code], { stdio: 'ignore' }).status === 0
 }
 
 function library(name) {

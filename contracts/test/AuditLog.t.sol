@@ -292,11 +292,16 @@ contract AuditLogTest is LogRig {
     }
 
     function test_marksAGrantThatWasUsedUpWithinTheBatch() public {
-        Record[] memory records = makeRecords(4);
-        for (uint256 i = 0; i < 4; ++i) (records[i].requester, records[i].grantId) = (B, grantId);
+        Record[] memory records = makeRecords(7);
+        for (uint256 i = 0; i < 7; ++i) (records[i].requester, records[i].grantId) = (B, grantId);
         records[0].status = Reason.GRANT_EXHAUSTED; // denied: not a use
-        uint8[] memory expected = new uint8[](4);
-        expected[3] = Verdict.GRANT_OVERUSED;
+        records[4].status = Reason.GRANT_EXHAUSTED; // the same among those that are too many
+        uint8[] memory expected = new uint8[](7);
+        (expected[3], expected[5], expected[6]) = (
+            Verdict.GRANT_OVERUSED,
+            Verdict.GRANT_OVERUSED,
+            Verdict.GRANT_OVERUSED
+        );
         _judges(records, expected);
         equal(usesOf(grantId), 2, "uses");
     }

@@ -228,11 +228,12 @@ contract LogActions is LogModel {
         draft.state.clockMs = tpmState.clockMs;
     }
 
+    /// @dev Half of the batches are of one grant.
     function _records(uint256 n, uint256 dice) private view returns (Record[] memory records) {
         records = new Record[](1 + (dice % 4));
         for (uint256 i = 0; i < records.length; ++i) {
             uint256 throw_ = uint256(keccak256(abi.encode(dice, i)));
-            uint256 grant_ = throw_ % (GRANTS + 2) > GRANTS ? 1 : throw_ % (GRANTS + 2);
+            uint256 grant_ = (dice >> 8) % 2 == 0 ? (dice >> 16) % (GRANTS + 1) : throw_ % (GRANTS + 1);
             records[i] = Record({
                 hostId: _tpms[n].hostId,
                 seq: uint64(_logs[n].leaves.length + i),
@@ -252,7 +253,7 @@ contract LogActions is LogModel {
                 requestHash: bytes32(throw_),
                 dataId: (throw_ >> 24) % 32 == 0 ? keccak256("unknown") : _dataId,
                 grantId: _grants[grant_].id,
-                policyBlock: (throw_ >> 32) % 16 == 0 ? _block : _block - 1 - uint64((throw_ >> 40) % 4),
+                policyBlock: (throw_ >> 32) % 16 == 0 ? _block : _block - 1 - ((throw_ >> 40) % 8 == 0 ? 2 : 0),
                 dataHash: "data",
                 resultHash: "result",
                 status: (throw_ >> 48) % 8 == 0 ? 12 : 0,

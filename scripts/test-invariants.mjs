@@ -1,0 +1,77 @@
+// Runs the contracts' invariant tests as often as told, the three suites side by side.
+//
+//   npm run test:invariants -- --runs N [--suite Registries|Policy|Log]
+//
+// A run is a sequence of 64 calls, with a comparison with the model after each. 100,000 runs take some hours. Ends with one line a suite.
+import { spawn, spawnSync } from 'node:child_process'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { clearInterval, setInterval } from 'node:timers'
+import { parseArgs } from 'node:util'
+
+const SUITES = ['Registries', 'Policy', 'Log']
+const usage = `npm run test:invariants -- --runs N [--suite ${SUITES.join('|')}]
+Example: npm run test:invariants -- --runs 100000`
+
+const options = read()
+if (options === undefined) {
+  console.error(usage)
+  process.exit(2)
+}
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+const env = {
+  ...process.env,
+  PATH: [dirname(process.execPath), process.env.PATH ?? ''].join(delimiter),
+  FOUNDRY_INVARIANT_RUNS: String(options.runs),
+  NO_COLOR: '1',
+}
+const forge = join('node_modules/.bin/forge')
+
+const compiled = [
+  spawnSync(process.execPath, ['scripts/compile-contracts.mjs'], { stdio: 'inherit' }),
+  // Once for all three, which would otherwise compile at the same time into the same place.
+  spawnSync(forge, ['build'], { env, stdio: ['ignore', 'ignore', 'inherit'] }),
+]
+if (compiled.some(({ status }) => status !== 0)) process.exit(1)
+
+const begin = Date.now()
+const progress = setInterval(() => console.error(`${minutes()} …`), 60_000)
+const passed = await Promise.all(options.suites.map(run))
+clearInterval(progress)
+process.exit(passed.every(Boolean) ? 0 : 1)
+
+function run(suite) {
+  const path = `contracts/test/invariant/${suite}.t.sol`
+  const child = spawn(forge, ['test', '--match-path', path, '--match-test', '^invariant'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  return new Promise((resolve) =>
+    child.on('close', (status) => {
+      const counts = /^\[PASS\] \w+\(\) \(runs: (\d+), calls: (\d+), reverts: (\d+)\)/m.exec(output)
+      const isGood = status === 0 && counts !== null && counts[3] === '0'
+      if (!isGood) process.stdout.write(output)
+      const words = isGood ? `${counts[1]} runs, ${counts[2]} calls, no difference` : 'FAILED'
+      console.log(`${suite}: ${words}, after ${minutes()}`)
+      resolve(isGood)
+    }),
+  )
+}
+
+function minutes() {
+  return `${((Date.now() - begin) / 60_000).toFixed(1)} min`
+}
+
+function read() {
+  try {
+    const { values } = parseArgs({ options: { runs: { type: 'string' }, suite: { type: 'string' } } })
+    const runs = Number(values.runs)
+    const suites = values.suite === undefined ? SUITES : [values.suite]
+    const isGood = Number.isInteger(runs) && runs > 0 && suites.every((suite) => SUITES.includes(suite))
+    return isGood ? { runs, suites } : undefined
+  } catch {
+    return undefined
+  }
+}
