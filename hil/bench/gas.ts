@@ -26,10 +26,13 @@ export interface GasRow {
   readonly checkedIn: number | null
 }
 
-/** The checked-in figures: by hardfork, by name. */
-type Table = Readonly<Record<string, Readonly<Record<string, number>>>>
+/** The checked-in figures (contracts/gas.json): by hardfork, by name. */
+export type Table = Readonly<Record<string, Readonly<Record<string, number>>>>
 
 const TABLE = fileURLToPath(new URL('../../contracts/gas.json', import.meta.url))
+/** Where people read the table, between these marks. */
+const DOCUMENT = fileURLToPath(new URL('../../docs/contracts.md', import.meta.url))
+const MARKS = ['<!-- gas: written by npm run bench -- gas --update -->\n', '<!-- gas: end -->'] as const
 const HARDFORKS: readonly Hardfork[] = ['osaka', 'berlin']
 const BATCH = 256
 
@@ -78,7 +81,10 @@ export async function gasSuite(say: (text: string) => void, update: boolean): Pr
       await scene.chain.stop()
     }
   }
-  if (update) writeFileSync(TABLE, tableText(rows))
+  if (update) {
+    writeFileSync(TABLE, tableText(rows))
+    writeFileSync(DOCUMENT, withTable(readFileSync(DOCUMENT, 'utf8'), JSON.parse(tableText(rows)) as Table))
+  }
   const faults = update ? [] : differences(rows, checkedIn)
   return { rows, text: `${text(rows)}${faults.map((fault) => `\n${fault}`).join('')}`, ok: faults.length === 0 }
 }
@@ -164,6 +170,19 @@ function tableText(rows: readonly GasRow[]): string {
   const of = (hardfork: Hardfork) =>
     Object.fromEntries(rows.filter((row) => row.hardfork === hardfork).map(({ name, value }) => [name, value]))
   return `${JSON.stringify(Object.fromEntries(HARDFORKS.map((hardfork) => [hardfork, of(hardfork)])), null, 2)}\n`
+}
+
+/** A document with the figures of a table between its marks. @throws RangeError where it has no marks */
+export function withTable(document: string, figures: Table): string {
+  const [begin, end] = [document.indexOf(MARKS[0]), document.indexOf(MARKS[1])]
+  if (begin === -1 || end < begin) throw new RangeError('the document has no place for the gas table')
+  const names = new Set(HARDFORKS.flatMap((hardfork) => Object.keys(figures[hardfork] ?? {})))
+  const lines = [...names].map((name) => {
+    const cells = HARDFORKS.map((hardfork) => (figures[hardfork]?.[name] ?? 0).toLocaleString('en'))
+    return `| ${name} | ${cells.join(' | ')} |`
+  })
+  const made = ['', `| what | ${HARDFORKS.join(' | ')} |`, '|---|---|---|', ...lines, '', ''].join('\n')
+  return `${document.slice(0, begin + MARKS[0].length)}${made}${document.slice(end)}`
 }
 
 function text(rows: readonly GasRow[]): string {

@@ -29,6 +29,8 @@ export function readDeployConfig(path: string): DeployConfig {
   const root = new ConfigTable(path, '', parsed(path))
   const [ledger, roles] = [root.table('ledger'), root.table('roles')]
   const directory = dirname(resolve(path))
+  const transactionType = ledger.integer('transaction_type', { min: 0, max: 2, or: 2 })
+  if (transactionType === 1) throw ledger.invalid('transaction_type', '0 (legacy) or 2 (EIP-1559)')
   const config: DeployConfig = {
     rpc: ledger.url('rpc'),
     chainId: BigInt(ledger.integer('chain_id', { min: 1, max: Number.MAX_SAFE_INTEGER, or: 0 })),
@@ -39,7 +41,7 @@ export function readDeployConfig(path: string): DeployConfig {
       approvers: addresses(roles, 'approvers'),
       threshold: roles.integer('threshold', { min: 1, max: 64, or: 0 }),
       profile: {
-        transactionType: ledger.integer('transaction_type', { min: 0, max: 2, or: 2 }) === 0 ? 0 : 2,
+        transactionType: transactionType === 0 ? 0 : 2,
         maxTransactionBytes: ledger.integer('max_transaction_bytes', { min: 32_768, max: 1_048_576, or: 131_072 }),
       },
     },
