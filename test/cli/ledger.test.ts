@@ -65,6 +65,19 @@ describe('attestry ledger', function () {
     return parseDeployment(await readFile(output, 'utf8'))
   }
 
+  for (const [name, change, code] of [
+    ['a type of transaction that no profile has', 'chain_id = 31337\ntransaction_type = 1', 'CONFIG_INVALID'],
+    ['a key that it does not know', 'chain_id = 31337\nchain = 1', 'CONFIG_UNKNOWN_KEY'],
+    ['no chain id', '', 'CONFIG_INVALID'],
+  ] as const) {
+    it(`refuses a configuration with ${name}`, async () => {
+      const { config, output, plan } = await place((text) => text.replace('chain_id = 31337', change))
+      const ended = await attestry('ledger', 'deploy', '--config', config, '--json')
+      assert.deepEqual(faultOf(ended), { exit: 2, code })
+      assert.ok(!existsSync(output) && !existsSync(plan))
+    })
+  }
+
   it('deploys one set, checks it, and says so the second time without sending anything', async () => {
     const { config, output, address, plan } = await place()
     const first = await attestry('ledger', 'deploy', '--config', config, '--json')
