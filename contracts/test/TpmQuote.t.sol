@@ -27,9 +27,7 @@ contract TpmQuoteTest is Rig {
     // What a real TPM made
     // -------------------------------------------------------------------------
 
-    /// forge-config: default.evm_version = "paris"
     function test_verifiesACapturedQuote() public view {
-        isFalse(_hasPrecompile(), "precompile at paris");
         _verifyCapturedEcc();
     }
 

@@ -4,6 +4,7 @@ import { checkAccess } from '../../src/auditor/check-access.ts'
 import { LedgerHistory } from '../../src/auditor/state.ts'
 import type { Hex } from '../../src/core/bytes.ts'
 import { ACCESS_POLICY, HOST_REGISTRY, VMM_REGISTRY } from '../../src/ledger/abi.ts'
+import { approveVmm } from '../../src/ledger/approve.ts'
 import { CONTRACT_NAMES } from '../../src/ledger/deployment.ts'
 import type { AccessRequest } from '../../src/ledger/state.ts'
 import type { DigestSigner } from '../../src/ledger/signer.ts'
@@ -119,7 +120,7 @@ describe('checkAccess beside AccessPolicy.checkAccess', function () {
     }
   }
 
-  /** Uses, revocations, a suspension and a VMM that is revoked, so that the block matters. */
+  /** Uses, revocations, a suspension, a VMM that is revoked and comes back for a while, and a new owner, so that the block matters. */
   async function change(): Promise<void> {
     const { alice, commit, hostId, local, policyAtOnce, send, vmmHash } = rig
     const uses = grants.map(({ grantId, grant }) => ({ grantId, requester: grant.grantee, timestamp: SOON + 1n }))
@@ -132,6 +133,14 @@ describe('checkAccess beside AccessPolicy.checkAccess', function () {
     await commit(uses.slice(10))
     settled = (await rig.ledger.latestBlock()).number
     await send(local.owner, 'vmmRegistry', VMM_REGISTRY.encodeFunctionData('revoke', [vmmHash]))
+    // It comes back by a prediction, with an end that some of the requests are past.
+    const proposals = await rig.ledger.logs('vmmRegistry', rig.ledger.deployment.block, settled)
+    const attested = proposals.flatMap((event) => (event.name === 'VmmProposed' ? [event.args.attested] : []))[0]
+    const predict = VMM_REGISTRY.encodeFunctionData('predict', [attested, hash(0x77)])
+    await send(local.owner, 'vmmRegistry', predict)
+    await approveVmm(rig.ledger, local.owner, vmmHash, SOON + 1n)
+    await rig.policy(alice, 'offerOwnership', rig.data, carol.address)
+    await rig.policy(carol, 'acceptOwnership', rig.data)
   }
 
   async function readHistory(): Promise<LedgerHistory> {
