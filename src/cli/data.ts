@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
 import { toHex, type Hex } from '../core/bytes.ts'
 import { ACCESS_POLICY } from '../ledger/abi.ts'
-import { dataId } from '../record/hash.ts'
+import { ZERO_ADDRESS, dataId } from '../record/hash.ts'
+import { addressOf, makeChange } from './change.ts'
 import { signerOf, usingLedger, withLedger, withSigner, type PlaceOptions } from './context.ts'
 import { bytes32 } from './options.ts'
 import { Output } from './output.ts'
@@ -18,7 +19,21 @@ export function dataCommand(): Command {
     .option('--salt <bytes32>', 'the salt of the dataId (by default random)', bytes32)
     .addHelpText('after', '\nExample:\n  attestry data register --as alice')
     .action(registerData)
-  return new Command('data').addCommand(register)
+  const offer = withSigner(withLedger(new Command('offer')))
+    .description("offer one's data to another owner, who accepts it; grants stay in force")
+    .argument('<dataId>', 'the data', bytes32)
+    .requiredOption('--to <address>', "who may accept: an address, one of the local stack's people, or nobody")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  attestry data offer 0x… --to bob --as alice\n  attestry data offer 0x… --to nobody --as alice   # withdraws the offer',
+    )
+    .action(offerData)
+  const accept = withSigner(withLedger(new Command('accept')))
+    .description('become the owner of data that was offered to the signer')
+    .argument('<dataId>', 'the data', bytes32)
+    .addHelpText('after', '\nExample:\n  attestry data accept 0x… --as bob')
+    .action(acceptData)
+  return [register, offer, accept].reduce((group, command) => group.addCommand(command), new Command('data'))
 }
 
 async function registerData(options: RegisterOptions): Promise<void> {
@@ -38,4 +53,25 @@ async function registerData(options: RegisterOptions): Promise<void> {
     { ok: true, dataId: id, owner: signer.address, transaction: { hash, blockNumber } },
     `data   ${id}\nowner  ${signer.address}\nblock  ${blockNumber}`,
   )
+}
+
+async function offerData(id: Hex, options: PlaceOptions & { readonly to: string }): Promise<void> {
+  const candidate = options.to === 'nobody' ? ZERO_ADDRESS : await addressOf(options, options.to)
+  const json = { dataId: id, candidate }
+  const words = candidate === ZERO_ADDRESS ? `withdrew the offer of ${id}` : `offered ${id} to ${candidate}`
+  const args = [id, candidate]
+  await makeChange(options, { doing: 'offering', to: 'accessPolicy', name: 'offerOwnership', args, json, words })
+}
+
+async function acceptData(id: Hex, options: PlaceOptions): Promise<void> {
+  const words = `accepted ${id}`
+  const json = { dataId: id, owner: (await signerOf(options)).address }
+  await makeChange(options, {
+    doing: 'accepting',
+    to: 'accessPolicy',
+    name: 'acceptOwnership',
+    args: [id],
+    json,
+    words,
+  })
 }

@@ -6,8 +6,9 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { DigestSigner } from '../ledger/signer.ts'
 import { UNLIMITED, grantId, type Grant } from '../record/grant.ts'
 import { ZERO_HASH, operationId } from '../record/hash.ts'
+import { addressOf, makeChange } from './change.ts'
 import { DIRECTORY, signerOf, usingLedger, withLedger, withSigner, type PlaceOptions } from './context.ts'
-import { address, bytes32, moment, uint64, uint8 } from './options.ts'
+import { bytes32, moment, uint64, uint8 } from './options.ts'
 import { Output, short, table } from './output.ts'
 
 interface NarrowOptions extends PlaceOptions {
@@ -43,12 +44,18 @@ export function grantCommand(): Command {
     .argument('<grantId>', 'the grant', bytes32)
     .addHelpText('after', '\nExample:\n  attestry grant revoke 0x… --as alice')
     .action(revokeGrant)
+  const cancel = withSigner(withLedger(new Command('cancel')))
+    .description('make one’s signature of a grant that nobody has entered yet worthless, for good')
+    .argument('<grantId>', 'the grant that was signed', bytes32)
+    .addHelpText('after', '\nExample:\n  attestry grant cancel 0x… --as alice')
+    .action(cancelGrant)
   const list = withLedger(new Command('list'))
     .description('list grants, from the ledger’s log')
     .option('--data <dataId>', 'only those for this data', bytes32)
     .addHelpText('after', '\nExample:\n  attestry grant list --data 0x…')
     .action(listGrants)
-  return [create, delegate, revoke, list].reduce((group, command) => group.addCommand(command), new Command('grant'))
+  const commands = [create, delegate, revoke, cancel, list]
+  return commands.reduce((group, command) => group.addCommand(command), new Command('grant'))
 }
 
 function narrowing(command: Command): Command {
@@ -136,14 +143,15 @@ export async function grantBySignature(
 }
 
 async function revokeGrant(id: Hex, options: PlaceOptions): Promise<void> {
-  const output = new Output(options.json === true)
-  const signer = await signerOf(options)
-  const { hash, blockNumber } = await usingLedger(options, (ledger) =>
-    output.progress('revoking', () =>
-      ledger.submit(signer, { to: 'accessPolicy', data: ACCESS_POLICY.encodeFunctionData('revoke', [id]) as Hex }),
-    ),
-  )
-  output.result({ ok: true, grantId: id, transaction: { hash, blockNumber } }, `revoked ${id} in block ${blockNumber}`)
+  const words = `revoked ${id}`
+  const json = { grantId: id }
+  await makeChange(options, { doing: 'revoking', to: 'accessPolicy', name: 'revoke', args: [id], json, words })
+}
+
+async function cancelGrant(id: Hex, options: PlaceOptions): Promise<void> {
+  const words = `cancelled ${id}`
+  const json = { grantId: id }
+  await makeChange(options, { doing: 'cancelling', to: 'accessPolicy', name: 'cancel', args: [id], json, words })
 }
 
 async function listGrants(options: PlaceOptions & { readonly data?: Hex }): Promise<void> {
@@ -174,9 +182,4 @@ async function listGrants(options: PlaceOptions & { readonly data?: Hex }): Prom
           ]),
     )
   })
-}
-
-async function addressOf(options: PlaceOptions, who: string): Promise<Hex> {
-  if (who.startsWith('0x')) return address(who)
-  return (await signerOf({ dir: options.dir ?? DIRECTORY, as: who })).address
 }

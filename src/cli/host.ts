@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { Hex } from '../core/bytes.ts'
+import { makeChange } from './change.ts'
 import {
   configOf,
   signerOf,
@@ -29,8 +30,29 @@ export function hostCommand(): Command {
     .argument('<hostId>', 'the host', bytes32)
     .addHelpText('after', '\nExample:\n  attestry host show 0x…')
     .action(showHost)
-  return new Command('host').addCommand(enrol).addCommand(show)
+  const statuses = STATUS_CHANGES.map(({ name, done, description }) =>
+    withSigner(withLedger(new Command(name)), 'registrar')
+      .description(description)
+      .argument('<hostId>', 'the host', bytes32)
+      .addHelpText('after', `\nExample:\n  attestry host ${name} 0x… --as registrar`)
+      .action(async (hostId: Hex, options: PlaceOptions) => {
+        const words = `${done} ${hostId}`
+        const json = { hostId }
+        await makeChange(options, { doing: name, to: 'hostRegistry', name, args: [hostId], json, words })
+      }),
+  )
+  return [enrol, show, ...statuses].reduce((group, command) => group.addCommand(command), new Command('host'))
 }
+
+const STATUS_CHANGES = [
+  {
+    name: 'suspend',
+    done: 'suspended',
+    description: 'take a host out of service at once; a registrar, or any approver',
+  },
+  { name: 'reinstate', done: 'reinstated', description: 'put a suspended host back; a registrar' },
+  { name: 'retire', done: 'retired', description: 'take a host out of service for good; a registrar' },
+] as const
 
 async function enrolHere(
   options: PlaceOptions & { readonly trust?: string; readonly hardware?: string },

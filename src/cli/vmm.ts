@@ -3,6 +3,7 @@ import { appraiseProposal, type AppraisedProposal } from '../auditor/appraise-pr
 import { toHex, type Hex } from '../core/bytes.ts'
 import { approveVmm } from '../ledger/approve.ts'
 import { NO_END } from '../ledger/state.ts'
+import { makeChange } from './change.ts'
 import {
   DIRECTORY,
   configOf,
@@ -34,11 +35,18 @@ export function vmmCommand(): Command {
     .option('--valid-until <time>', 'the end of its validity: +90d, or a date; approvals must name the same', moment)
     .addHelpText('after', '\nExample:\n  attestry vmm approve 0x… --as approver1 --log .attestry/vmm.cel')
     .action(approveProposed)
+  const revoke = withSigner(withLedger(new Command('revoke')))
+    .description(
+      'revoke a VMM at once; any one approver can, and it comes back only by a new proposal and new approvals',
+    )
+    .argument('<vmmHash>', 'the VMM', bytes32)
+    .addHelpText('after', '\nExample:\n  attestry vmm revoke 0x… --as approver1')
+    .action(revokeVmm)
   const list = withLedger(new Command('list'))
     .description('list every VMM that was ever proposed, with its state')
     .addHelpText('after', '\nExample:\n  attestry vmm list')
     .action(listVmms)
-  return [propose, approve, list].reduce((group, command) => group.addCommand(command), new Command('vmm'))
+  return [propose, approve, revoke, list].reduce((group, command) => group.addCommand(command), new Command('vmm'))
 }
 
 async function proposeRunning(options: PlaceOptions): Promise<void> {
@@ -87,6 +95,12 @@ async function approveProposed(vmmHash: Hex, options: ApproveOptions): Promise<v
       `${vmmHash} is ${status} with ${approvals} approval${approvals === 1 ? '' : 's'}`,
     )
   })
+}
+
+async function revokeVmm(vmmHash: Hex, options: PlaceOptions): Promise<void> {
+  const words = `revoked ${vmmHash}`
+  const json = { vmmHash }
+  await makeChange(options, { doing: 'revoking', to: 'vmmRegistry', name: 'revoke', args: [vmmHash], json, words })
 }
 
 /** What was measured, and each claim with what it was compared with. */
