@@ -57,8 +57,11 @@ contract AccessPolicyTest is Rig {
     function test_registersDataUnderItsOwnersAddress() public {
         equal(dataId, keccak256(abi.encode(owner, bytes32("salt"))), "dataId");
         equal(policy.ownerOf(dataId), owner, "owner");
+        bytes32 other = keccak256(abi.encode(C, bytes32("salt")));
+        VM.expectEmit(address(policy));
+        emit IAccessPolicy.DataRegistered(other, C);
         VM.prank(C);
-        isTrue(policy.registerData("salt") != dataId, "somebody else's");
+        equal(policy.registerData("salt"), other, "somebody else's");
         VM.prank(owner);
         VM.expectRevert(abi.encodeWithSelector(IAccessPolicy.DataExists.selector, dataId));
         policy.registerData("salt");
@@ -286,8 +289,12 @@ contract AccessPolicyTest is Rig {
         VM.prank(C);
         VM.expectRevert(abi.encodeWithSelector(IAccessPolicy.NotGrantor.selector, C));
         policy.revoke(first);
+        VM.expectEmit(address(policy));
+        emit IAccessPolicy.GrantRevoked(first, B);
         VM.prank(B);
         policy.revoke(first);
+        VM.expectEmit(address(policy));
+        emit IAccessPolicy.GrantRevoked(second, owner);
         VM.prank(owner);
         policy.revoke(second);
         VM.prank(B);
