@@ -242,9 +242,9 @@ async function play(chain: ContractChain): Promise<Scene> {
     await act(host.speaker, 'auditLog', mode, args, variant)
     return records
   }
-  await commit(1, '1 record, the first batch ever')
+  await commit(1, '1 record, first batch')
   await commit(1, '1 record')
-  await commit(256, '256 records, the second of its peak')
+  await commit(256, '256 records, third batch')
   const last = await commit(4, '4 records')
   await commit(256, '256 records')
   await commit(256, '256 records', 'anchor')
@@ -252,7 +252,7 @@ async function play(chain: ContractChain): Promise<Scene> {
     blockGasLimit: 30_000_000n,
     p256Precompile: chain.hardfork !== 'berlin',
   })
-  await commit(largestBatch, 'as many records as fit into a transaction')
+  await commit(largestBatch, 'as many records as fit')
 
   // ------------------------------------------------------------------ fraud
   const includeBy = (await ledger.latestBlock()).number

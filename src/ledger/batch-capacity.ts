@@ -14,9 +14,9 @@ export interface BatchCapacity {
   readonly records: number
 }
 
-/** Gas of a batch beside its records, with the quote, and for each record; both rounded up (docs/contracts.md, "Gas"). */
+/** Gas of a batch beside its records, with the quote, and for each record, its calldata at EIP-7623's floor; rounded up (docs/contracts.md, "Gas"). */
 const BATCH_GAS = { precompile: 260_000, solidity: 500_000 }
-const RECORD_GAS = 5_000
+const RECORD_GAS = 5_200
 /** The most gas that a transaction may ask for on newer chains (EIP-7825). */
 const TRANSACTION_GAS = 2 ** 24
 /** What a transaction has beside its calldata: envelope, fees, signature. */
