@@ -10,6 +10,17 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+const usage = `npm run analyse
+
+solhint, slither and halmos on the contracts; installs the last two on its first
+run, and takes about a minute then. It takes no arguments.`
+if (process.argv.length > 2) {
+  const isHelp = process.argv[2] === '--help'
+  if (isHelp) console.log(usage)
+  else console.error(`it does not know ${process.argv[2]}\n\n${usage}`)
+  process.exit(isHelp ? 0 : 2)
+}
+
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
 const node = dirname(process.execPath)

@@ -14,10 +14,6 @@ const usage = `npm run test:invariants -- --runs N [--suite ${SUITES.join('|')}]
 Example: npm run test:invariants -- --runs 100000`
 
 const options = read()
-if (options === undefined) {
-  console.error(usage)
-  process.exit(2)
-}
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const env = {
   ...process.env,
@@ -65,13 +61,25 @@ function minutes() {
 }
 
 function read() {
+  let values
   try {
-    const { values } = parseArgs({ options: { runs: { type: 'string' }, suite: { type: 'string' } } })
-    const runs = Number(values.runs)
-    const suites = values.suite === undefined ? SUITES : [values.suite]
-    const isGood = Number.isInteger(runs) && runs > 0 && suites.every((suite) => SUITES.includes(suite))
-    return isGood ? { runs, suites } : undefined
-  } catch {
-    return undefined
+    const known = { runs: { type: 'string' }, suite: { type: 'string' }, help: { type: 'boolean' } }
+    values = parseArgs({ options: known }).values
+  } catch (error) {
+    refuse(error.message)
   }
+  if (values.help === true) {
+    console.log(usage)
+    process.exit(0)
+  }
+  const runs = Number(values.runs)
+  if (!Number.isInteger(runs) || runs < 1) refuse(`--runs: expected a number from 1 on, found ${values.runs ?? 'none'}`)
+  const suites = values.suite === undefined ? SUITES : [values.suite]
+  if (!suites.every((suite) => SUITES.includes(suite))) refuse(`--suite: there is none named ${values.suite}`)
+  return { runs, suites }
+}
+
+function refuse(why) {
+  console.error(`${why}\n\n${usage}`)
+  process.exit(2)
 }

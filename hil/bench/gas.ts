@@ -197,7 +197,8 @@ function text(rows: readonly GasRow[]): string {
     name,
     ...HARDFORKS.map((hardfork) => number(rows.find((row) => row.name === name && row.hardfork === hardfork)?.value)),
   ])
-  return `${table([['wanted', 'chain', 'gas', 'goal'], ...wanted])}\n\n${table([['all', ...HARDFORKS], ...all])}`
+  const missed = rows.some(({ met }) => met === false) ? '\nWhat is not met, and why: docs/contracts.md, Gas\n' : ''
+  return `${table([['wanted', 'chain', 'gas', 'goal'], ...wanted])}\n${missed}\n${table([['all', ...HARDFORKS], ...all])}`
 }
 
 function number(value: number | null | undefined): string {

@@ -1,13 +1,15 @@
 import { engineSuite } from './engine.ts'
 import { gasSuite } from './gas.ts'
-import { machine, type SuiteResult } from './suite.ts'
+import { machine } from './suite.ts'
 
 const usage = `npm run bench -- SUITE [--json] [--update]
 
 engine   the latency of operations beside the bare HSM's, in turn, in one run
-gas      what everything costs on the ledger, compared with contracts/gas.json; --update checks in what was measured
+gas      what everything costs on the ledger, compared with contracts/gas.json;
+         --update checks in what was measured
 
-Exit code 1 where a goal of the engine's is missed, or where gas differs from what is checked in.
+Exit code 1 where a goal of the engine's is missed, or where gas differs from
+what is checked in.
 Examples: npm run -s bench -- engine --json
           npm run -s bench -- gas`
 
@@ -19,27 +21,26 @@ const say = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
 }
 
-async function run(): Promise<SuiteResult | undefined> {
-  if (rest.length > 0 || (update === true && name !== 'gas')) return undefined
-  if (name === 'engine') return engineSuite(say)
-  if (name === 'gas') return gasSuite(say, update === true)
-  return undefined
+/** What is wrong with the arguments, undefined where nothing is. */
+function fault(): string | undefined {
+  if (name === undefined) return 'no suite is named'
+  if (name !== 'engine' && name !== 'gas') return `there is no suite ${name}`
+  if (rest[0] !== undefined) return `it does not know ${rest[0]}`
+  return update === true && name !== 'gas' ? '--update is for gas alone' : undefined
 }
 
 if (args.includes('--help')) {
   console.log(usage)
+} else if (fault() !== undefined) {
+  console.error(`bench: ${fault() ?? ''}\n\n${usage}`)
+  process.exitCode = 2
 } else {
-  const result = await run()
+  const result = await (name === 'gas' ? gasSuite(say, update === true) : engineSuite(say))
   say('')
-  if (result === undefined) {
-    console.error(usage)
-    process.exitCode = 2
-  } else {
-    const report = { suite: name, machine: machine(), ok: result.ok, rows: result.rows }
-    console.log(
-      json === true ? JSON.stringify(report, null, 2) : `${report.suite} on ${report.machine}\n\n${result.text}`,
-    )
-    if (json === true && !result.ok) console.error(result.text)
-    if (!result.ok) process.exitCode = 1
-  }
+  const report = { suite: name, machine: machine(), ok: result.ok, rows: result.rows }
+  console.log(
+    json === true ? JSON.stringify(report, null, 2) : `${report.suite} on ${report.machine}\n\n${result.text}`,
+  )
+  if (json === true && !result.ok) console.error(result.text)
+  if (!result.ok) process.exitCode = 1
 }

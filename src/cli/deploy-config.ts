@@ -73,8 +73,13 @@ function parsed(path: string): Record<string, unknown> {
 
 function addresses(table: ConfigTable, key: string): readonly Hex[] {
   const values = table.list(key)
-  const isSound = values.length > 0 && values.every((one) => typeof one === 'string' && ADDRESS.test(one))
-  const all = isSound ? values.map((one) => String(one).toLowerCase() as Hex) : []
-  if (all.length === 0 || new Set(all).size !== all.length) throw table.invalid(key, 'a list of different addresses')
+  const all: Hex[] = []
+  for (const value of values) {
+    const one = String(value).toLowerCase()
+    if (typeof value !== 'string' || !ADDRESS.test(value)) throw table.invalid(key, `addresses, not ${one}`)
+    if (all.includes(one as Hex)) throw table.invalid(key, `each address once, not ${one} twice`)
+    all.push(one as Hex)
+  }
+  if (all.length === 0) throw table.invalid(key, 'at least one address')
   return all
 }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { checkDeployment, type DeploymentReport } from '../ledger/check-deployment.ts'
 import { carryOut, parsePlan, planDeployment, planText, type DeploymentPlan } from '../ledger/deploy.ts'
-import { readDeployment } from '../ledger/deployment.ts'
+import { readDeployment, type Deployment } from '../ledger/deployment.ts'
 import { LedgerError } from '../ledger/error.ts'
 import { readChainId } from '../ledger/identity.ts'
 import { RpcEndpoint } from '../ledger/rpc.ts'
@@ -72,6 +72,7 @@ async function deploy(
 ): Promise<'already' | 'resumed' | 'deployed'> {
   const planFile = `${config.output}.plan`
   if (existsSync(config.output)) {
+    requireSame(config, await readDeployment(config.output))
     await rm(planFile, { force: true })
     return 'already'
   }
@@ -86,7 +87,7 @@ async function deploy(
     const plan = begun ? readPlan(planFile, config, signer) : await planDeployment(rpc, signer, config.options)
     if (!begun) await keep(planFile, planText(plan))
     const deployment = await carryOut(rpc, plan, update)
-    await keep(config.output, `${stringify(deployment, 2)}\n`)
+    await keep(config.output, `${stringify(deployment, 2)}\n`, PUBLIC)
     await rm(planFile)
     return begun ? 'resumed' : 'deployed'
   } finally {
@@ -94,12 +95,32 @@ async function deploy(
   }
 }
 
+/** A deployment file that is there is of these settings. @throws LedgerError DEPLOYMENT_CHANGED */
+function requireSame({ chainId, options: { profile, ...roles }, output }: DeployConfig, found: Deployment): void {
+  const pairs = [
+    ['ledger.chain_id', chainId, found.chainId],
+    ['ledger.transaction_type', profile.transactionType, found.profile.transactionType],
+    ['ledger.max_transaction_bytes', profile.maxTransactionBytes, found.profile.maxTransactionBytes],
+    ['roles.registrars', roles.registrars, found.roles.registrars],
+    ['roles.approvers', roles.approvers, found.roles.approvers],
+    ['roles.threshold', roles.threshold, found.roles.threshold],
+  ] as const
+  for (const [name, expected, there] of pairs) {
+    if (String(expected) === String(there)) continue
+    const why = `${output} is there already, with another ${name}: ${String(there)}, not ${String(expected)}`
+    throw new LedgerError('DEPLOYMENT_CHANGED', `${why}. Name another output to deploy a second set`)
+  }
+}
+
 function readPlan(path: string, { chainId, options }: DeployConfig, { address }: DigestSigner): DeploymentPlan {
   return parsePlan(readFileSync(path, 'utf8'), { chainId, deployer: address, options })
 }
 
-async function keep(path: string, text: string): Promise<void> {
-  const file = await OutputFile.open(path)
+/** A deployment file is for everybody to read. */
+const PUBLIC = 0o644
+
+async function keep(path: string, text: string, mode?: number): Promise<void> {
+  const file = await OutputFile.open(path, mode)
   await file.keep(text)
 }
 

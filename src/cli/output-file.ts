@@ -5,7 +5,7 @@ import { UsageError } from './error.ts'
 
 /**
  * A file that will hold what an operation gives. It is opened before the operation is asked for, so that nothing is done, and put
- * on record, whose result could not be kept; and it takes its name only when it is whole. Mode 0600.
+ * on record, whose result could not be kept; and it takes its name only when it is whole.
  */
 export class OutputFile {
   readonly path: string
@@ -19,12 +19,12 @@ export class OutputFile {
   }
 
   /** @throws UsageError FILE_UNWRITABLE; nothing was asked of anybody then */
-  static async open(name: string): Promise<OutputFile> {
+  static async open(name: string, mode = 0o600): Promise<OutputFile> {
     const path = resolve(name)
     const partial = `${path}.partial`
     try {
       await rm(partial, { force: true })
-      return new OutputFile(path, partial, await open(partial, 'wx', 0o600))
+      return new OutputFile(path, partial, await open(partial, 'wx', mode))
     } catch (cause) {
       throw new UsageError('FILE_UNWRITABLE', `cannot write ${path}: ${messageOf(cause)}`, { cause })
     }

@@ -3,7 +3,8 @@ import { fromHex, toHex, type Hex } from '../core/bytes.ts'
 import { messageOf } from '../core/error.ts'
 import { keccak256 } from '../record/hash.ts'
 import { isCompiled, readArtifact, type Artifact } from './artifact.ts'
-import { CONTRACT_NAMES, type ContractName, type Deployment } from './deployment.ts'
+import { CONTRACT_NAMES, type ContractName, type Deployment, type FirstRoles } from './deployment.ts'
+import type { LedgerEvent } from './event.ts'
 import { isLedgerError } from './error.ts'
 import { readChainId } from './identity.ts'
 import { Ledger } from './ledger.ts'
@@ -172,12 +173,31 @@ async function readRoles(
     const named = events.flatMap((event) => (event.name === 'RegistrarChanged' ? [event.args.registrar] : []))
     const registrars: Hex[] = []
     for (const one of new Set(named)) if (await ledger.isRegistrar(one)) registrars.push(one)
-    const sound = threshold >= 1 && threshold <= approvers.length
-    checks.push(check('threshold', `1 to ${approvers.length}`, sound ? `1 to ${approvers.length}` : String(threshold)))
+    const first = await firstRoles(ledger, events)
+    const { roles } = deployment
+    checks.push(
+      check('first registrars', roles.registrars.join(', '), first.registrars.join(', ')),
+      check('first approvers', roles.approvers.join(', '), first.approvers.join(', ')),
+      check('first threshold', String(roles.threshold), String(first.threshold)),
+    )
     return { registrars, approvers, threshold, term }
   } finally {
     ledger.close()
   }
+}
+
+/** Whom the constructors named, by the events of the transactions that created the contracts. */
+async function firstRoles(ledger: Ledger, events: readonly LedgerEvent[]): Promise<FirstRoles> {
+  const { block } = ledger.deployment
+  const creation = events[0]?.transactionHash
+  const registrars = events.flatMap((event) =>
+    event.name === 'RegistrarChanged' && event.transactionHash === creation ? [event.args.registrar] : [],
+  )
+  const { number } = await ledger.latestBlock()
+  const [term] = (await ledger.logs('vmmRegistry', block, number)).flatMap((event) =>
+    event.name === 'ApproversChanged' ? [event.args] : [],
+  )
+  return { registrars, approvers: term?.approvers ?? [], threshold: term?.threshold ?? 0 }
 }
 
 function check(name: string, expected: string, found: string): DeploymentCheck {

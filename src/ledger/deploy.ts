@@ -3,7 +3,7 @@ import { fromHex, type Hex } from '../core/bytes.ts'
 import { stringify } from '../record/json.ts'
 import { keccak256 } from '../record/hash.ts'
 import { isCompiled, readArtifact, type Artifact } from './artifact.ts'
-import { CONTRACT_NAMES, type ChainProfile, type ContractName, type Deployment } from './deployment.ts'
+import { CONTRACT_NAMES, type ChainProfile, type ContractName, type Deployment, type FirstRoles } from './deployment.ts'
 import { isLedgerError, LedgerError } from './error.ts'
 import { readChainId } from './identity.ts'
 import { RpcEndpoint, type Rpc } from './rpc.ts'
@@ -13,11 +13,7 @@ import { awaitReceipt, sendTransaction } from './submission.ts'
 import { nextNonce, parseSigned, prepareTransaction, type Chain } from './transaction.ts'
 
 /** Who may do what from the start, and what the chain takes. */
-export interface DeployOptions {
-  readonly registrars: readonly Hex[]
-  readonly approvers: readonly Hex[]
-  /** How many approvals make a decision. */
-  readonly threshold: number
+export interface DeployOptions extends FirstRoles {
   readonly profile: ChainProfile
 }
 
@@ -91,9 +87,10 @@ export async function planDeployment(rpc: Rpc, signer: DigestSigner, options: De
  */
 export async function carryOut(
   rpc: Rpc,
-  { chainId, options: { profile }, contracts: planned }: DeploymentPlan,
+  { chainId, options, contracts: planned }: DeploymentPlan,
   onProgress: (label: string) => void = () => undefined,
 ): Promise<Deployment> {
+  const { profile, registrars, approvers, threshold } = options
   const found = await readChainId(rpc)
   if (found !== chainId) throw new LedgerError('CHAIN_ID_MISMATCH', `expected chain ${chainId}, found ${found}`)
   for (const name of CONTRACT_NAMES) {
@@ -114,7 +111,7 @@ export async function carryOut(
     block ??= receipt.blockNumber
   }
   const contracts = Object.fromEntries(entries) as Deployment['contracts']
-  return { chainId, block: block ?? 0n, profile, contracts }
+  return { chainId, block: block ?? 0n, profile, roles: { registrars, approvers, threshold }, contracts }
 }
 
 async function send(rpc: Rpc, chain: Chain, name: ContractName, raw: Hex): Promise<void> {

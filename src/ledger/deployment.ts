@@ -15,12 +15,21 @@ export interface ChainProfile {
   readonly maxTransactionBytes: number
 }
 
+/** Who could do what when the contracts came to be. They change themselves afterwards, by decisions on the ledger. */
+export interface FirstRoles {
+  readonly registrars: readonly Hex[]
+  readonly approvers: readonly Hex[]
+  /** How many approvals make a decision. */
+  readonly threshold: number
+}
+
 /** Where the four contracts are, and what their code is. Whoever trusts this file trusts the contracts in it. */
 export interface Deployment {
   readonly chainId: bigint
   /** The block of the first contract: no event is older. */
   readonly block: bigint
   readonly profile: ChainProfile
+  readonly roles: FirstRoles
   /** `codeHash` is keccak256 of the deployed code. */
   readonly contracts: Readonly<Record<ContractName, { readonly address: Hex; readonly codeHash: Hex }>>
 }
@@ -46,15 +55,22 @@ export async function readDeployment(path: string): Promise<Deployment> {
  * @throws LedgerError DEPLOYMENT_INVALID
  */
 export function parseDeployment(text: string): Deployment {
-  const root = members(json(text), 'deployment', ['chainId', 'block', 'profile', 'contracts'])
+  const root = members(json(text), 'deployment', ['chainId', 'block', 'profile', 'roles', 'contracts'])
   const profile = members(root['profile'], 'profile', ['transactionType', 'maxTransactionBytes'])
+  const roles = members(root['roles'], 'roles', ['registrars', 'approvers', 'threshold'])
+  const approvers = accounts(roles['approvers'], 'roles.approvers')
   const contracts = members(root['contracts'], 'contracts', CONTRACT_NAMES)
   const deployment: Deployment = {
     chainId: u64(root['chainId'], 'chainId'),
     block: u64(root['block'], 'block'),
     profile: {
       transactionType: transactionType(profile['transactionType']),
-      maxTransactionBytes: size(profile['maxTransactionBytes']),
+      maxTransactionBytes: number(profile['maxTransactionBytes'], MAX_TRANSACTION_BYTES, 'profile.maxTransactionBytes'),
+    },
+    roles: {
+      registrars: accounts(roles['registrars'], 'roles.registrars'),
+      approvers,
+      threshold: number(roles['threshold'], approvers.length, 'roles.threshold'),
     },
     contracts: {
       hostRegistry: contract(contracts, 'hostRegistry'),
@@ -109,9 +125,15 @@ function transactionType(value: unknown): 0 | 2 {
   throw invalid('profile.transactionType', '0 or 2')
 }
 
-function size(value: unknown): number {
-  if (Number.isInteger(value) && Number(value) > 0 && Number(value) <= MAX_TRANSACTION_BYTES) return Number(value)
-  throw invalid('profile.maxTransactionBytes', `a number of bytes up to ${MAX_TRANSACTION_BYTES}`)
+function number(value: unknown, max: number, path: string): number {
+  if (Number.isInteger(value) && Number(value) > 0 && Number(value) <= max) return Number(value)
+  throw invalid(path, `a number from 1 to ${max}`)
+}
+
+function accounts(value: unknown, path: string): readonly Hex[] {
+  const list = Array.isArray(value) ? value.map((one, i) => bytes(one, 20, `${path}[${i}]`)) : []
+  if (list.length === 0 || new Set(list).size !== list.length) throw invalid(path, 'a list of different addresses')
+  return list
 }
 
 function invalid(path: string, expected: string): LedgerError {

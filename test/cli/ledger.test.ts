@@ -114,6 +114,23 @@ describe('attestry ledger', function () {
     assert.equal((await attestry('ledger', 'check', '--rpc', rpc, '--deployment', output)).code, 0)
   })
 
+  it('refuses a deployment file of other settings in its place, and sends nothing', async () => {
+    const { config, address } = await place()
+    assert.equal((await attestry('ledger', 'deploy', '--config', config)).code, 0)
+    const text = await readFile(config, 'utf8')
+    for (const [from, to] of [
+      ['threshold = 2', 'threshold = 1'],
+      ['chain_id = 31337', 'chain_id = 1'],
+      ['chain_id = 31337', 'chain_id = 31337\nmax_transaction_bytes = 65536'],
+      [`registrars = ["${APPROVERS[0]}"]`, `registrars = ["${APPROVERS[1]}"]`],
+    ] as const) {
+      await writeFile(config, text.replace(from, to))
+      const changed = await attestry('ledger', 'deploy', '--config', config, '--json')
+      assert.deepEqual(faultOf(changed), { exit: 2, code: 'DEPLOYMENT_CHANGED' }, to)
+    }
+    assert.equal(await sentBy(address), 4)
+  })
+
   it('makes one set where two are at it at once', async () => {
     const { config, output, address } = await place()
     const both = await Promise.all([1, 2].map(() => attestry('ledger', 'deploy', '--config', config, '--json')))
@@ -175,6 +192,13 @@ describe('attestry ledger', function () {
     for (const name of CONTRACT_NAMES) {
       const contracts = { ...whole.contracts, [name]: { ...whole.contracts[name], codeHash: `0x${'ee'.repeat(32)}` } }
       assert.deepEqual(await checked({ ...whole, contracts }), { code: 1, failed: [`${name}: code`] })
+    }
+    for (const [roles, failed] of [
+      [{ ...whole.roles, threshold: 1 }, 'first threshold'],
+      [{ ...whole.roles, approvers: [...APPROVERS].reverse() }, 'first approvers'],
+      [{ ...whole.roles, registrars: [APPROVERS[1]] }, 'first registrars'],
+    ] as const) {
+      assert.deepEqual(await checked({ ...whole, roles }), { code: 1, failed: [failed] })
     }
     // Contracts of two sets do not know each other.
     const second = await place()

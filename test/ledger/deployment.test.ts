@@ -11,10 +11,13 @@ const contract = (byte: string): { address: `0x${string}`; codeHash: `0x${string
   codeHash: hash(1),
 })
 
+const account = (byte: string): `0x${string}` => `0x${byte.repeat(20)}`
+
 const deployment: Deployment = {
   chainId: 31337n,
   block: 3n,
   profile: { transactionType: 2, maxTransactionBytes: 131_072 },
+  roles: { registrars: [account('b1')], approvers: [account('c1'), account('c2')], threshold: 2 },
   contracts: {
     hostRegistry: contract('a1'),
     vmmRegistry: contract('a2'),
@@ -31,19 +34,25 @@ describe('parseDeployment', () => {
   })
 
   it('refuses what is not exactly a deployment', () => {
-    const { contracts, profile, ...rest } = deployment
+    const { contracts, profile, roles, ...rest } = deployment
     const { hostRegistry, vmmRegistry, accessPolicy } = contracts
     const bad: readonly unknown[] = [
       null,
       [],
       { ...deployment, extra: 1 },
-      { ...rest, profile },
+      { ...rest, profile, roles },
+      { ...rest, profile, contracts },
       { ...deployment, chainId: 31337 },
       { ...deployment, chainId: '0x7a69' },
       { ...deployment, block: String(2n ** 64n) },
       { ...deployment, profile: { ...profile, transactionType: 1 } },
       { ...deployment, profile: { ...profile, maxTransactionBytes: 0 } },
       { ...deployment, profile: { ...profile, maxTransactionBytes: 1.5 } },
+      { ...deployment, roles: { ...roles, registrars: [] } },
+      { ...deployment, roles: { ...roles, approvers: [account('c1'), account('c1')] } },
+      { ...deployment, roles: { ...roles, approvers: ['0x12', account('c1')] } },
+      { ...deployment, roles: { ...roles, threshold: 0 } },
+      { ...deployment, roles: { ...roles, threshold: 3 } },
       { ...deployment, contracts: { hostRegistry, vmmRegistry, accessPolicy } },
       { ...deployment, contracts: { ...contracts, fifth: contract('a5') } },
       { ...deployment, contracts: { ...contracts, auditLog: contract('A4') } },
