@@ -136,23 +136,30 @@ async function checkPlace(options: PlaceOptions): Promise<void> {
   if (!report.ok) process.exitCode = 1
 }
 
+function rolesText({ approvers, registrars, threshold, term }: NonNullable<DeploymentReport['roles']>): string[][] {
+  return [
+    ['approvers', `${threshold} of ${approvers.length} decide, in term ${term}`],
+    ...approvers.map((approver) => ['', approver]),
+    ['registrars', registrars[0] ?? 'none'],
+    ...registrars.slice(1).map((registrar) => ['', registrar]),
+  ]
+}
+
 function reportText({ ok, checks, roles, chain, capacity }: DeploymentReport): string {
   const failed = checks.filter((one) => !one.ok)
-  const { approvers, registrars, threshold, term } = roles
   const rows = [
     [
       'checked',
       ok ? `${checks.length} of ${checks.length} as they should be` : `${failed.length} of ${checks.length} differ`,
     ],
-    ['approvers', `${threshold} of ${approvers.length} decide, in term ${term}`],
-    ...approvers.map((approver) => ['', approver]),
-    ['registrars', registrars[0] ?? 'none'],
-    ...registrars.slice(1).map((registrar) => ['', registrar]),
+    ...(roles === undefined ? [['approvers', 'not asked: these are not the contracts of the file']] : rolesText(roles)),
     ['block gas', String(chain.blockGasLimit)],
     ['P-256', chain.p256Precompile ? 'precompile at 0x100' : 'no precompile: verified in Solidity, ten times the gas'],
     ['base fee', chain.baseFee ? 'yes' : 'none'],
     ['a batch', `${capacity.records} records (${capacity.byTransactionSize} by size, ${capacity.byGas} by gas)`],
   ]
-  const differences = failed.map(({ check, expected, found }) => `${check}: expected ${expected}, found ${found}`)
+  const differences = failed.map(
+    ({ check, expected, found }) => `${check}\n  expected ${expected}\n  found    ${found === '' ? 'nothing' : found}`,
+  )
   return [table(rows), ...differences].join('\n')
 }

@@ -24,7 +24,8 @@ export interface DeploymentCheck {
 export interface DeploymentReport {
   readonly ok: boolean
   readonly checks: readonly DeploymentCheck[]
-  readonly roles: {
+  /** Who they are today; undefined where the contracts are not those of the file, and so are not asked. */
+  readonly roles?: {
     readonly registrars: readonly Hex[]
     readonly approvers: readonly Hex[]
     readonly threshold: number
@@ -58,15 +59,13 @@ export async function checkDeployment(
     for (const name of CONTRACT_NAMES) checks.push(...(await checkCode(rpc, deployment, name)))
     const chain = await readChain(rpc)
     checks.push(...(await checkProfile(rpc, deployment, chain.baseFee)))
-    const roles = checks.every(({ ok }) => ok) ? await readRoles(rpcUrl, deployment, checks) : NO_ROLES
+    const roles = checks.every(({ ok }) => ok) ? { roles: await readRoles(rpcUrl, deployment, checks) } : {}
     const capacity = batchCapacity(deployment.profile, chain)
-    return { ok: checks.every(({ ok }) => ok), checks, roles, chain, capacity }
+    return { ok: checks.every(({ ok }) => ok), checks, ...roles, chain, capacity }
   } finally {
     rpc.close()
   }
 }
-
-const NO_ROLES: DeploymentReport['roles'] = { registrars: [], approvers: [], threshold: 0, term: 0 }
 
 /** The contracts that each of them must have been told of. */
 const REFERENCES: Readonly<Record<ContractName, readonly ContractName[]>> = {
@@ -164,7 +163,7 @@ async function readRoles(
   rpcUrl: string,
   deployment: Deployment,
   checks: DeploymentCheck[],
-): Promise<DeploymentReport['roles']> {
+): Promise<NonNullable<DeploymentReport['roles']>> {
   const ledger = await Ledger.connect(rpcUrl, deployment)
   try {
     const { number } = await ledger.latestBlock()

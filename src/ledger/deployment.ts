@@ -45,7 +45,11 @@ export async function readDeployment(path: string): Promise<Deployment> {
   } catch (cause) {
     throw new LedgerError('DEPLOYMENT_INVALID', `the deployment file cannot be read: ${messageOf(cause)}`, { cause })
   }
-  return parseDeployment(text)
+  try {
+    return parseDeployment(text)
+  } catch (cause) {
+    throw new LedgerError('DEPLOYMENT_INVALID', `${path}: ${messageOf(cause)}`, { cause })
+  }
 }
 
 /**
