@@ -3,7 +3,7 @@ import { appraise, type AttestationResult, type Claim } from '../evidence/apprai
 import { INTERFACES } from '../ledger/abi.ts'
 import { decodeValues } from '../ledger/abi-value.ts'
 import { sha256 } from '../record/hash.ts'
-import { decodeEventLog, type LoggedEvent } from '../tcg/event-log.ts'
+import { decodeCanonicalLog, type LoggedEvent } from '../tcg/canonical-event-log.ts'
 import { openContext, type AuditContext } from './audit-context.ts'
 import { AuditError } from './error.ts'
 import { identitiesOf } from './host-identity.ts'
@@ -31,7 +31,7 @@ export async function appraiseProposal(
   logBytes: Uint8Array,
 ): Promise<AppraisedProposal> {
   const context = await openContext(ledger, [], new Set())
-  const log = decodeEventLog(logBytes)
+  const log = decodeCanonicalLog(logBytes)
   const { quote, manifestHash } = await verifiedProposal(context, vmmHash)
   const pcr = log[0]?.pcr ?? 0
   const { claims } = appraise({ quote, authorised: new Set([vmmHash]), log, pcr })

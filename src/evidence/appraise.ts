@@ -1,5 +1,5 @@
 import { equal, toHex, type Hex } from '../core/bytes.ts'
-import { replay, type LoggedEvent } from '../tcg/event-log.ts'
+import { replayCanonicalLog, type LoggedEvent } from '../tcg/canonical-event-log.ts'
 import { RESETTABLE_PCRS, type PcrSelection } from '../tcg/pcr-selection.ts'
 import type { VerifiedQuote } from './quote.ts'
 import { pcrDigest } from './vmm-hash.ts'
@@ -57,7 +57,7 @@ export function appraise(appraisal: Appraisal): AttestationResult {
 
 function explainedValues({ log, pcr, references = new Map() }: Appraisal): ReadonlyMap<number, Uint8Array> {
   const values = new Map<number, Uint8Array>(references)
-  return values.set(pcr, replay(log, pcr))
+  return values.set(pcr, replayCanonicalLog(log, pcr))
 }
 
 function appraiseVmm({ quote, authorised }: Appraisal): Claim {

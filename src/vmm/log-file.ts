@@ -2,7 +2,7 @@ import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { concat } from '../core/bytes.ts'
 import { messageOf } from '../core/error.ts'
-import { decodeEventLog, encodeEvent, type LoggedEvent, type VmmEvent } from '../tcg/event-log.ts'
+import { decodeCanonicalLog, encodeEvent, type LoggedEvent, type VmmEvent } from '../tcg/canonical-event-log.ts'
 import { VmmError } from './error.ts'
 
 /** The canonical event log of one boot. */
@@ -22,7 +22,7 @@ const EMPTY: VmmLog = { bytes: new Uint8Array(), records: [] }
 export async function readVmmLog(path: string): Promise<VmmLog> {
   try {
     const bytes = new Uint8Array(await readFile(path))
-    return { bytes, records: decodeEventLog(bytes) }
+    return { bytes, records: decodeCanonicalLog(bytes) }
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY
     throw new VmmError('LOG_INVALID', `the event log ${path} cannot be used: ${messageOf(cause)}`, { cause })
@@ -63,7 +63,7 @@ export async function appendEvents(
   } catch (cause) {
     throw new VmmError('LOG_INVALID', `cannot write the event log ${path}: ${messageOf(cause)}`, { cause })
   }
-  return { bytes, records: decodeEventLog(bytes) }
+  return { bytes, records: decodeCanonicalLog(bytes) }
 }
 
 /** Writes beside, synchronises, renames: a reader never sees half a log. */

@@ -1,5 +1,5 @@
 import { equal } from '../core/bytes.ts'
-import { eventDigest, replay, type VmmEvent } from '../tcg/event-log.ts'
+import { eventDigest, replayCanonicalLog, type VmmEvent } from '../tcg/canonical-event-log.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
 import { VmmError } from './error.ts'
 import { withLock } from './lock.ts'
@@ -53,7 +53,8 @@ export async function readMeasurement(
     const log = await readVmmLog(logPath)
     const values = await tpm.readPcrs(selection)
     const value = values.get(pcr)
-    if (log.records.length > 0 && value !== undefined && equal(replay(log.records, pcr), value)) return { values, log }
+    if (log.records.length > 0 && value !== undefined && equal(replayCanonicalLog(log.records, pcr), value))
+      return { values, log }
     throw new VmmError('LOG_MISMATCH', `${logPath} does not replay to PCR ${pcr}: measure first (attestry measure)`)
   })
 }
@@ -74,7 +75,7 @@ export async function bringUpToDate(
   const events = before.log.records.length === 0 ? firstEvents(profile, scans) : changes(before.log, scans)
   const log = events.length === 0 ? before.log : await appendEvents(logPath, before.log, profile.pcr, events)
   for (const event of events) await tpm.extendPcr(profile.pcr, eventDigest(event))
-  const pcrValue = replay(log.records, profile.pcr)
+  const pcrValue = replayCanonicalLog(log.records, profile.pcr)
   if (events.length > 0 && !equal(await readPcr(tpm, profile), pcrValue)) throw mismatch(profile, logPath)
   return { log, events: log.records.map(({ event }) => event), pcrValue, extended: events.length + before.extended }
 }
@@ -97,7 +98,7 @@ async function settle(
   const { records } = log
   // All but the first attempt look for the point at which a crash stopped the extending.
   let done = records.length
-  while (done > 0 && !equal(replay(records.slice(0, done), pcr), value)) done--
+  while (done > 0 && !equal(replayCanonicalLog(records.slice(0, done), pcr), value)) done--
   const [first] = records
   if (done === 0 || first === undefined) throw mismatch(profile, logPath)
   if (first.event.kind !== 'profile' || first.event.name !== profile.name || records.some((r) => r.pcr !== pcr)) {

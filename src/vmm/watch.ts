@@ -1,4 +1,4 @@
-import type { VmmEvent } from '../tcg/event-log.ts'
+import type { VmmEvent } from '../tcg/canonical-event-log.ts'
 import { DirectoryWatches } from './directory-watches.ts'
 import { withLock } from './lock.ts'
 import { bringUpToDate, type Measured, type MeasuringTpm } from './measurement.ts'

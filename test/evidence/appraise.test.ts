@@ -3,13 +3,13 @@ import { createHash } from 'node:crypto'
 import type { Hex } from '../../src/core/bytes.ts'
 import { appraise, type Appraisal } from '../../src/evidence/appraise.ts'
 import { verifyQuote, type VerifiedQuote } from '../../src/evidence/quote.ts'
-import { decodeEventLog } from '../../src/tcg/event-log.ts'
+import { decodeCanonicalLog } from '../../src/tcg/canonical-event-log.ts'
 import { akQualifiedNameOf } from '../../src/tcg/name.ts'
 import { QUOTE_PARTS } from '../tcg/quote-bytes.ts'
 import { hex, sha256Pcrs, submittedSignature, tpmtPublic, tpmVector, tpmVectorText } from '../tcg/tpm-vectors.ts'
 import { makeSoftwareAk } from './software-ak.ts'
 
-const log = decodeEventLog(tpmVector('swtpm-primary-ak/vmm.cel'))
+const log = decodeCanonicalLog(tpmVector('swtpm-primary-ak/vmm.cel'))
 const value = sha256Pcrs('swtpm-primary-ak/pcrs.yaml').get(13) ?? new Uint8Array()
 const firmware = new Uint8Array(32).fill(3)
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { appendFile, copyFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { vmmHash } from '../../src/evidence/vmm-hash.ts'
-import { decodeEventLog, encodeEvent, replay } from '../../src/tcg/event-log.ts'
+import { decodeCanonicalLog, encodeEvent, replayCanonicalLog } from '../../src/tcg/canonical-event-log.ts'
 import { measure, readMeasurement, type MeasuringTpm } from '../../src/vmm/measurement.ts'
 import { Rig } from './rig.ts'
 
@@ -18,7 +18,7 @@ describe('measure', () => {
   beforeEach(() => rig.boot())
 
   const hash = async (of: Rig) => vmmHash(selection, await of.tpm.readPcrs(selection))
-  const names = async () => decodeEventLog(await readFile(rig.log)).map(({ event }) => [event.kind, event.name])
+  const names = async () => decodeCanonicalLog(await readFile(rig.log)).map(({ event }) => [event.kind, event.name])
 
   it('extends the components in their order, and logs what it extends', async () => {
     const { extended, pcrValue } = await measure(rig.tpm, rig.profile, rig.log)
@@ -31,7 +31,7 @@ describe('measure', () => {
       ['component', 'vmm/qemu'],
     ])
     assert.deepEqual((await rig.tpm.readPcrs(selection)).get(13), pcrValue)
-    assert.deepEqual(replay(decodeEventLog(await readFile(rig.log)), 13), pcrValue)
+    assert.deepEqual(replayCanonicalLog(decodeCanonicalLog(await readFile(rig.log)), 13), pcrValue)
   })
 
   it('does nothing where nothing changed', async () => {
@@ -106,7 +106,7 @@ describe('measure', () => {
       extendPcr: () => Promise.reject(new Error('no power')),
     }
     await assert.rejects(measure(failing, rig.profile, rig.log), /no power/)
-    assert.equal(decodeEventLog(await readFile(rig.log)).length, 5)
+    assert.equal(decodeCanonicalLog(await readFile(rig.log)).length, 5)
     const { extended } = await measure(rig.tpm, rig.profile, rig.log)
     assert.equal(extended, 5)
   })

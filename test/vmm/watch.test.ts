@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once, EventEmitter } from 'node:events'
 import { appendFile, mkdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
-import { replay, type VmmEvent } from '../../src/tcg/event-log.ts'
+import { replayCanonicalLog, type VmmEvent } from '../../src/tcg/canonical-event-log.ts'
 import { measure, readMeasurement, type MeasuringTpm } from '../../src/vmm/measurement.ts'
 import { watchVmm, type VmmWatch } from '../../src/vmm/watch.ts'
 import { Rig } from './rig.ts'
@@ -38,7 +38,7 @@ describe('watchVmm', () => {
 
   async function explained(): Promise<void> {
     const { log, values } = await readMeasurement(rig.tpm, rig.profile, rig.log)
-    assert.deepEqual(replay(log.records, 13), values.get(13))
+    assert.deepEqual(replayCanonicalLog(log.records, 13), values.get(13))
   }
 
   it('extends a file that is written to', async () => {

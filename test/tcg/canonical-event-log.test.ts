@@ -5,13 +5,13 @@ import fc from 'fast-check'
 import { concat, fromHex, toHex } from '../../src/core/bytes.ts'
 import { Writer } from '../../src/core/writer.ts'
 import {
-  decodeEventLog,
+  decodeCanonicalLog,
   encodeEvent,
   eventDigest,
   MAX_LOG_BYTES,
-  replay,
+  replayCanonicalLog,
   type VmmEvent,
-} from '../../src/tcg/event-log.ts'
+} from '../../src/tcg/canonical-event-log.ts'
 import type { formatVectors } from '../record/format-vectors.ts'
 import { accepts, refuses } from './refusal.ts'
 import { hex, sha256Pcrs, tpmVector } from './tpm-vectors.ts'
@@ -92,7 +92,7 @@ describe('eventDigest', () => {
   })
 })
 
-describe('decodeEventLog', () => {
+describe('decodeCanonicalLog', () => {
   const events = fc.array(
     fc.oneof(
       fc.record({ kind: fc.constant('profile' as const), name: fc.string({ unit: 'grapheme', minLength: 1 }) }),
@@ -109,7 +109,7 @@ describe('decodeEventLog', () => {
   it('reads what was written', () => {
     fc.assert(
       fc.property(events, (written) => {
-        const log = decodeEventLog(logOf(...written))
+        const log = decodeCanonicalLog(logOf(...written))
         assert.deepEqual(
           log.map(({ event }) => ({ ...event, ...(event.sha256 && { sha256: Uint8Array.from(event.sha256) }) })),
           written.map((event) => ({ ...event })),
@@ -123,7 +123,7 @@ describe('decodeEventLog', () => {
 
   it('reads the worked example, which is written the same way', () => {
     const bytes = fromHex(example.log)
-    const log = decodeEventLog(bytes)
+    const log = decodeCanonicalLog(bytes)
     assert.equal(toHex(hash(bytes)), example.manifestHash)
     assert.deepEqual(
       log.map(({ event: { kind, name, sha256 }, digest: extended, ...position }) => ({
@@ -144,25 +144,26 @@ describe('decodeEventLog', () => {
   })
 
   it('reads an empty log', () => {
-    assert.deepEqual(decodeEventLog(new Uint8Array()), [])
+    assert.deepEqual(decodeCanonicalLog(new Uint8Array()), [])
   })
 
   it('refuses every prefix that is not whole records', () => {
     const first = encodeEvent(0n, 13, profile).length
     const bytes = logOf(profile, component)
     for (let length = 1; length < bytes.length; length++) {
-      if (length !== first) refuses('MALFORMED', () => decodeEventLog(bytes.subarray(0, length)))
+      if (length !== first) refuses('MALFORMED', () => decodeCanonicalLog(bytes.subarray(0, length)))
     }
   })
 
   it('refuses a change of any byte, or replays to another value', () => {
     const bytes = logOf(profile, component, { kind: 'changed', name: 'vmm/qemu' })
-    const value = toHex(replay(decodeEventLog(bytes), 13))
+    const value = toHex(replayCanonicalLog(decodeCanonicalLog(bytes), 13))
     bytes.forEach((byte, at) => {
       for (const flip of [0x01, 0x80]) {
         const tampered = bytes.with(at, byte ^ flip)
         assert.ok(
-          !accepts(decodeEventLog, tampered) || toHex(replay(decodeEventLog(tampered), 13)) !== value,
+          !accepts(decodeCanonicalLog, tampered) ||
+            toHex(replayCanonicalLog(decodeCanonicalLog(tampered), 13)) !== value,
           `byte ${at}`,
         )
       }
@@ -170,24 +171,24 @@ describe('decodeEventLog', () => {
   })
 
   it('refuses records that are missing, repeated or out of order', () => {
-    refuses('EVENT_ORDER', () => decodeEventLog(encodeEvent(1n, 13, profile)))
+    refuses('EVENT_ORDER', () => decodeCanonicalLog(encodeEvent(1n, 13, profile)))
     const [first, second] = [encodeEvent(0n, 13, profile), encodeEvent(1n, 13, component)]
-    refuses('EVENT_ORDER', () => decodeEventLog(concat(first, first)))
-    refuses('EVENT_ORDER', () => decodeEventLog(concat(second, first)))
-    refuses('EVENT_ORDER', () => decodeEventLog(concat(first, encodeEvent(2n, 13, component))))
+    refuses('EVENT_ORDER', () => decodeCanonicalLog(concat(first, first)))
+    refuses('EVENT_ORDER', () => decodeCanonicalLog(concat(second, first)))
+    refuses('EVENT_ORDER', () => decodeCanonicalLog(concat(first, encodeEvent(2n, 13, component))))
   })
 
   it('refuses a digest that is not that of the content', () => {
     const bytes = encodeEvent(0n, 13, profile)
-    refuses('EVENT_DIGEST', () => decodeEventLog(bytes.with(bytes.length - 1, 0x6a)))
-    refuses('EVENT_DIGEST', () => decodeEventLog(bytes.with(30, (bytes[30] ?? 0) ^ 1)))
+    refuses('EVENT_DIGEST', () => decodeCanonicalLog(bytes.with(bytes.length - 1, 0x6a)))
+    refuses('EVENT_DIGEST', () => decodeCanonicalLog(bytes.with(30, (bytes[30] ?? 0) ^ 1)))
   })
 
   it('refuses kinds of content and of events that are not known', () => {
     const content = hex('00000000010001000000026369')
-    for (const type of [4, 5, 7, 0x5b]) refuses('EVENT_KIND', () => decodeEventLog(record(content, { type })))
-    refuses('EVENT_KIND', () => decodeEventLog(record(content.with(5, 3))))
-    refuses('EVENT_KIND', () => decodeEventLog(record(hex('000000000001000000026369'))))
+    for (const type of [4, 5, 7, 0x5b]) refuses('EVENT_KIND', () => decodeCanonicalLog(record(content, { type })))
+    refuses('EVENT_KIND', () => decodeCanonicalLog(record(content.with(5, 3))))
+    refuses('EVENT_KIND', () => decodeCanonicalLog(record(hex('000000000001000000026369'))))
   })
 
   it('refuses content that is not the one encoding of an event', () => {
@@ -203,57 +204,61 @@ describe('decodeEventLog', () => {
       `${first}0100000002ff63`,
       `${changed}${name}030000000100`,
     ]
-    for (const content of wrong) refuses('EVENT_INVALID', () => decodeEventLog(record(hex(content))))
+    for (const content of wrong) refuses('EVENT_INVALID', () => decodeCanonicalLog(record(hex(content))))
     const trailing = hex(`${second}${name}${sha256}00`)
-    refuses('MALFORMED', () => decodeEventLog(record(trailing)))
+    refuses('MALFORMED', () => decodeCanonicalLog(record(trailing)))
   })
 
   it('refuses PCRs that do not exist', () => {
-    refuses('EVENT_INVALID', () => decodeEventLog(record(hex('00000000010001000000026369'), { pcr: 24 })))
+    refuses('EVENT_INVALID', () => decodeCanonicalLog(record(hex('00000000010001000000026369'), { pcr: 24 })))
   })
 
   it('refuses another bank, two digests, and an NV index for a PCR', () => {
     const bytes = encodeEvent(0n, 13, profile)
-    refuses('EVENT_INVALID', () => decodeEventLog(bytes.with(24, 0x0c)))
-    refuses('MALFORMED', () => decodeEventLog(bytes.with(23, 0x4a)))
-    refuses('EVENT_INVALID', () => decodeEventLog(bytes.with(13, 2)))
+    refuses('EVENT_INVALID', () => decodeCanonicalLog(bytes.with(24, 0x0c)))
+    refuses('MALFORMED', () => decodeCanonicalLog(bytes.with(23, 0x4a)))
+    refuses('EVENT_INVALID', () => decodeCanonicalLog(bytes.with(13, 2)))
   })
 
   it('refuses a log beyond its bounds', () => {
-    refuses('LOG_TOO_LARGE', () => decodeEventLog(new Uint8Array(MAX_LOG_BYTES + 1)))
+    refuses('LOG_TOO_LARGE', () => decodeCanonicalLog(new Uint8Array(MAX_LOG_BYTES + 1)))
   })
 
   it('throws nothing but TcgError, whatever the bytes', () => {
-    fc.assert(fc.property(fc.uint8Array({ minLength: 1, maxLength: 120 }), (bytes) => !accepts(decodeEventLog, bytes)))
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (content) => void accepts(decodeEventLog, record(content))))
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 120 }), (bytes) => !accepts(decodeCanonicalLog, bytes)),
+    )
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (content) => void accepts(decodeCanonicalLog, record(content))),
+    )
   })
 })
 
 describe('replay', () => {
   it('gives what the TPM had after the same extensions', () => {
-    const log = decodeEventLog(tpmVector('swtpm-primary-ak/vmm.cel'))
-    assert.deepEqual(replay(log, 13), sha256Pcrs('swtpm-primary-ak/pcrs.yaml').get(13))
+    const log = decodeCanonicalLog(tpmVector('swtpm-primary-ak/vmm.cel'))
+    assert.deepEqual(replayCanonicalLog(log, 13), sha256Pcrs('swtpm-primary-ak/pcrs.yaml').get(13))
   })
 
   it('gives the value of the worked example', () => {
-    assert.equal(toHex(replay(decodeEventLog(fromHex(example.log)), example.pcr)), example.pcrValue)
+    assert.equal(toHex(replayCanonicalLog(decodeCanonicalLog(fromHex(example.log)), example.pcr)), example.pcrValue)
   })
 
   it('extends with each digest of that PCR, in order', () => {
     const [a, b] = [eventDigest(profile), eventDigest(component)]
-    const log = decodeEventLog(
+    const log = decodeCanonicalLog(
       concat(encodeEvent(0n, 13, profile), encodeEvent(1n, 12, profile), encodeEvent(2n, 13, component)),
     )
-    assert.deepEqual(replay(log, 13), hash(hash(new Uint8Array(32), a), b))
-    assert.deepEqual(replay(log, 12), hash(new Uint8Array(32), a))
+    assert.deepEqual(replayCanonicalLog(log, 13), hash(hash(new Uint8Array(32), a), b))
+    assert.deepEqual(replayCanonicalLog(log, 12), hash(new Uint8Array(32), a))
   })
 
   it('gives a PCR without events its value after a reset', () => {
     const pcrs = sha256Pcrs('01-ovmf-baseline/pcrs.yaml')
-    for (const pcr of [13, 16, 17, 22, 23]) assert.deepEqual(replay([], pcr), pcrs.get(pcr))
+    for (const pcr of [13, 16, 17, 22, 23]) assert.deepEqual(replayCanonicalLog([], pcr), pcrs.get(pcr))
   })
 
   it('refuses a PCR that does not exist', () => {
-    refuses('EVENT_INVALID', () => replay([], 24))
+    refuses('EVENT_INVALID', () => replayCanonicalLog([], 24))
   })
 })

@@ -60,7 +60,7 @@ export function eventDigest(event: VmmEvent): Uint8Array<ArrayBuffer> {
  * @param bytes untrusted; at most 16 MiB
  * @throws TcgError `MALFORMED`, `LOG_TOO_LARGE`, `EVENT_ORDER`, `EVENT_KIND`, `EVENT_DIGEST`, `EVENT_INVALID`
  */
-export function decodeEventLog(bytes: Uint8Array): readonly LoggedEvent[] {
+export function decodeCanonicalLog(bytes: Uint8Array): readonly LoggedEvent[] {
   if (bytes.length > MAX_LOG_BYTES) {
     throw new TcgError('LOG_TOO_LARGE', `expected at most ${MAX_LOG_BYTES} bytes of log, found ${bytes.length}`)
   }
@@ -82,7 +82,7 @@ export function decodeEventLog(bytes: Uint8Array): readonly LoggedEvent[] {
  *
  * @throws TcgError `EVENT_INVALID` for a PCR that does not exist
  */
-export function replay(log: readonly LoggedEvent[], pcr: number): Uint8Array<ArrayBuffer> {
+export function replayCanonicalLog(log: readonly LoggedEvent[], pcr: number): Uint8Array<ArrayBuffer> {
   requirePcr(pcr)
   return log
     .filter((record) => record.pcr === pcr)
