@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { TomlError, parse } from 'smol-toml'
+import { ConfigError } from '../core/config-error.ts'
+import { parseToml, type ConfigTable } from '../core/config-table.ts'
 import { messageOf } from '../core/error.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
 import { DEFAULT_AK_HANDLE, DEFAULT_NV_INDEX } from '../tpm/tpm.ts'
-import { ConfigTable } from './config-table.ts'
-import { ConfigError } from './error.ts'
 
 /** How long an answer is withheld: until its record is on disk, in a transaction sent, or mined. */
 export const RELEASES = ['journaled', 'submitted', 'confirmed'] as const
@@ -79,14 +78,7 @@ export function readConfig(path: string): AgentConfig {
 
 /** @param source what messages call it. @throws ConfigError CONFIG_SYNTAX, CONFIG_UNKNOWN_KEY, CONFIG_INVALID */
 export function parseConfig(text: string, source = 'the configuration'): AgentConfig {
-  let root: ConfigTable
-  try {
-    root = new ConfigTable(source, '', parse(text))
-  } catch (cause) {
-    if (!(cause instanceof TomlError)) throw cause
-    const [reason = ''] = cause.message.split('\n')
-    throw new ConfigError('CONFIG_SYNTAX', `${source}:${cause.line}:${cause.column}: ${reason}`, { cause })
-  }
+  const root = parseToml(text, source)
   const config = {
     state: root.path('state'),
     tpm: tpmOf(root.table('tpm')),

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { parse, TomlError } from 'smol-toml'
-import { ConfigTable } from '../agent/config-table.ts'
-import { ConfigError } from '../agent/error.ts'
 import type { Hex } from '../core/bytes.ts'
+import { ConfigError } from '../core/config-error.ts'
+import { parseToml, type ConfigTable } from '../core/config-table.ts'
 import { messageOf } from '../core/error.ts'
 import type { DeployOptions } from '../ledger/deploy.ts'
 
@@ -26,7 +25,7 @@ const ADDRESS = /^0x[0-9a-fA-F]{40}$/
  * @throws ConfigError CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_UNKNOWN_KEY, CONFIG_INVALID
  */
 export function readDeployConfig(path: string): DeployConfig {
-  const root = new ConfigTable(path, '', parsed(path))
+  const root = parseToml(read(path), path)
   const [ledger, roles] = [root.table('ledger'), root.table('roles')]
   const directory = dirname(resolve(path))
   const transactionType = ledger.integer('transaction_type', { min: 0, max: 2, or: 2 })
@@ -55,19 +54,11 @@ export function readDeployConfig(path: string): DeployConfig {
   return config
 }
 
-function parsed(path: string): Record<string, unknown> {
-  let text: string
+function read(path: string): string {
   try {
-    text = readFileSync(path, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch (cause) {
     throw new ConfigError('CONFIG_UNREADABLE', `cannot read the configuration ${path}: ${messageOf(cause)}`, { cause })
-  }
-  try {
-    return parse(text)
-  } catch (cause) {
-    if (!(cause instanceof TomlError)) throw cause
-    const [reason = ''] = cause.message.split('\n')
-    throw new ConfigError('CONFIG_SYNTAX', `${path}:${cause.line}:${cause.column}: ${reason}`, { cause })
   }
 }
 

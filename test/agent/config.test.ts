@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseConfig, readConfig } from '../../src/agent/config.ts'
-import { ConfigError, type ConfigErrorCode } from '../../src/agent/error.ts'
+import { ConfigError, type ConfigErrorCode } from '../../src/core/config-error.ts'
 
 const complete = `
 state = "/var/lib/attestry/agent"

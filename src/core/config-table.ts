@@ -1,5 +1,5 @@
-import { isAbsolute } from 'node:path'
-import { ConfigError } from './error.ts'
+import { parse, TomlError } from 'smol-toml'
+import { ConfigError } from './config-error.ts'
 import { nearest } from './nearest.ts'
 
 interface Bounds {
@@ -7,6 +7,23 @@ interface Bounds {
   readonly max: number
   /** What holds where the key is absent. */
   readonly or: number
+}
+
+/**
+ * A TOML text as a table to read from.
+ *
+ * @param text untrusted
+ * @param source what messages call it
+ * @throws ConfigError `CONFIG_SYNTAX`
+ */
+export function parseToml(text: string, source: string): ConfigTable {
+  try {
+    return new ConfigTable(source, '', parse(text))
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause
+    const [reason = ''] = cause.message.split('\n')
+    throw new ConfigError('CONFIG_SYNTAX', `${source}:${cause.line}:${cause.column}: ${reason}`, { cause })
+  }
 }
 
 /**
@@ -43,7 +60,7 @@ export class ConfigTable {
 
   path(key: string): string {
     const value = this.string(key)
-    if (!isAbsolute(value) || value.includes('\0')) throw this.invalid(key, 'an absolute path')
+    if (!value.startsWith('/') || value.includes('\0')) throw this.invalid(key, 'an absolute path')
     return value
   }
 
