@@ -1,5 +1,6 @@
 import type { Hex } from '../core/bytes.ts'
-import { appraise, type AttestationResult, type Claim } from '../evidence/appraise.ts'
+import { appraise } from '../evidence/appraise.ts'
+import { claim, resultOf, type AttestationResult } from '../evidence/claim.ts'
 import { INTERFACES } from '../ledger/abi.ts'
 import { decodeValues } from '../ledger/abi-value.ts'
 import { sha256 } from '../record/hash.ts'
@@ -36,14 +37,8 @@ export async function appraiseProposal(
   const pcr = log[0]?.pcr ?? 0
   const { claims } = appraise({ quote, authorised: new Set([vmmHash]), log, pcr })
   const found = sha256(logBytes)
-  const manifest: Claim = {
-    claim: 'manifest',
-    expected: manifestHash,
-    found,
-    result: found === manifestHash ? 'pass' : 'fail',
-  }
-  const all = [manifest, ...claims]
-  return { ok: all.every(({ result }) => result === 'pass'), claims: all, log }
+  const manifest = claim('manifest', manifestHash, found, found === manifestHash, 'MANIFEST_DIFFERS')
+  return { ...resultOf([manifest, ...claims]), log }
 }
 
 /** The latest proposal's quote, verified against the AK in its host's registration. */

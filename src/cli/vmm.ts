@@ -81,7 +81,7 @@ async function approveProposed(vmmHash: Hex, options: ApproveOptions): Promise<v
     const appraisal = log === undefined ? undefined : await appraiseProposal(ledger, vmmHash, log)
     if (appraisal !== undefined) output.line(`${appraisalText(appraisal)}\n`)
     if (appraisal?.ok === false) {
-      const failed = appraisal.claims.filter(({ result }) => result !== 'pass').map((claim) => claim.claim)
+      const failed = appraisal.claims.filter(({ status }) => status !== 'pass').map(({ name }) => name)
       throw new AppraisalError(
         'CLAIM_FAILED',
         `not approved: the log does not explain the quote (${failed.join(', ')})`,
@@ -110,7 +110,7 @@ function appraisalText({ claims, log }: AppraisedProposal): string {
     event.name,
     event.sha256 === undefined ? '' : toHex(event.sha256).slice(2, 18),
   ])
-  return [table(components), '', table(claims.map(({ claim, result, found }) => [result, claim, found]))].join('\n')
+  return [table(components), '', table(claims.map(({ name, status, found }) => [status, name, found]))].join('\n')
 }
 
 async function listVmms(options: PlaceOptions): Promise<void> {

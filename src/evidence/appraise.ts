@@ -1,6 +1,7 @@
 import { equal, toHex, type Hex } from '../core/bytes.ts'
 import { replayCanonicalLog, type LoggedEvent } from '../tcg/canonical-event-log.ts'
 import { RESETTABLE_PCRS, type PcrSelection } from '../tcg/pcr-selection.ts'
+import { claim, notCovered, resultOf, type AttestationResult, type Claim } from './claim.ts'
 import type { VerifiedQuote } from './quote.ts'
 import { pcrDigest } from './vmm-hash.ts'
 
@@ -17,27 +18,12 @@ export interface Appraisal {
   readonly references?: ReadonlyMap<number, Uint8Array>
 }
 
-/** One thing that was checked. */
-export interface Claim {
-  /** `vmm-authorised`, `pcr-selection`, `event-log`, `pcr-N` for each quoted PCR, `pcr-digest`. */
-  readonly claim: string
-  readonly expected: string
-  readonly found: string
-  /** `not covered`: nothing was given to check it against, which is no better than a failure. */
-  readonly result: 'pass' | 'fail' | 'not covered'
-}
-
-/** What appraisal says (RFC 9334, "attestation result"). */
-export interface AttestationResult {
-  /** Every claim passed. */
-  readonly ok: boolean
-  readonly claims: readonly Claim[]
-}
-
-const FIRMWARE_PCRS = 8
+/** PCRs 0 to 7 are the firmware's (TCG PC Client Platform Firmware Profile, "PCR Usage"). */
+export const FIRMWARE_PCRS = 8
 
 /**
- * Appraises a quote: its measurement is authorised, and a log or a reference value explains every PCR in it.
+ * Appraises a quote: its measurement is authorised, and a log or a reference value explains every PCR in it. Claims: `vmm-authorised`,
+ * `pcr-selection`, `event-log`, `pcr-N` for each quoted PCR, `pcr-digest`.
  *
  * Only one selection, of the SHA-256 bank, can pass. A mismatch is a failed claim, not an error.
  */
@@ -45,14 +31,13 @@ export function appraise(appraisal: Appraisal): AttestationResult {
   const { quote, log, pcr } = appraisal
   const selected = quote.selections.flatMap((selection) => selection.pcrs)
   const values = explainedValues(appraisal)
-  const claims = [
+  return resultOf([
     appraiseVmm(appraisal),
     appraiseSelection(quote.selections, pcr),
     appraiseLog(log, pcr),
     ...selected.map((quoted) => appraisePcr(quoted, values.get(quoted))),
     appraiseDigest(quote, values),
-  ]
-  return { ok: claims.every(({ result }) => result === 'pass'), claims }
+  ])
 }
 
 function explainedValues({ log, pcr, references = new Map() }: Appraisal): ReadonlyMap<number, Uint8Array> {
@@ -62,7 +47,7 @@ function explainedValues({ log, pcr, references = new Map() }: Appraisal): Reado
 
 function appraiseVmm({ quote, authorised }: Appraisal): Claim {
   const expected = authorised.size === 0 ? 'an authorised measurement; there is none' : [...authorised].join(' or ')
-  return claim('vmm-authorised', expected, quote.vmmHash, authorised.has(quote.vmmHash))
+  return claim('vmm-authorised', expected, quote.vmmHash, authorised.has(quote.vmmHash), 'VMM_NOT_AUTHORISED')
 }
 
 function appraiseSelection(selections: readonly PcrSelection[], pcr: number): Claim {
@@ -71,24 +56,23 @@ function appraiseSelection(selections: readonly PcrSelection[], pcr: number): Cl
   const [only, ...others] = selections
   const fits =
     only?.bank === 'sha256' && only.pcrs.includes(pcr) && !only.pcrs.some((one) => RESETTABLE_PCRS.includes(one))
-  return claim('pcr-selection', expected, found, fits && others.length === 0)
+  return claim('pcr-selection', expected, found, fits && others.length === 0, 'SELECTION_DIFFERS')
 }
 
 function appraiseLog(log: readonly LoggedEvent[], pcr: number): Claim {
   const kinds = log.filter((record) => record.pcr === pcr).map(({ event }) => event.kind)
   const components = kinds.filter((kind) => kind === 'component').length
   const found = `${kinds[0] ?? 'no event'} first, ${components} components`
-  return claim('event-log', 'a profile first, then its components', found, kinds[0] === 'profile' && components > 0)
+  const fits = kinds[0] === 'profile' && components > 0
+  return claim('event-log', 'a profile first, then its components', found, fits, 'LOG_INVALID')
 }
 
 function appraisePcr(pcr: number, value: Uint8Array | undefined): Claim {
   const name = `pcr-${pcr}`
-  if (value === undefined) {
-    return { claim: name, expected: 'a log or a reference value', found: 'none', result: 'not covered' }
-  }
+  if (value === undefined) return notCovered(name, 'a log or a reference value', 'none', 'PCR_UNEXPLAINED')
   // A firmware PCR that was never extended says that the firmware did not measure, so that nothing measured after it counts.
   const measured = pcr >= FIRMWARE_PCRS || value.some((byte) => byte !== 0)
-  return claim(name, 'a log or a reference value, not zero for firmware', toHex(value), measured)
+  return claim(name, 'a log or a reference value, not zero for firmware', toHex(value), measured, 'PCR_ZERO')
 }
 
 function appraiseDigest(quote: VerifiedQuote, values: ReadonlyMap<number, Uint8Array>): Claim {
@@ -96,12 +80,8 @@ function appraiseDigest(quote: VerifiedQuote, values: ReadonlyMap<number, Uint8A
   const [only] = quote.selections
   const comparable = only?.pcrs.every((pcr) => values.get(pcr)?.length === 32)
   if (only?.bank !== 'sha256' || quote.selections.length !== 1 || comparable !== true) {
-    return { claim: 'pcr-digest', expected: 'a value for each quoted PCR', found, result: 'not covered' }
+    return notCovered('pcr-digest', 'a value for each quoted PCR', found, 'PCR_VALUE_MISSING')
   }
   const expected = pcrDigest(only, values)
-  return claim('pcr-digest', toHex(expected), found, equal(expected, quote.pcrDigest))
-}
-
-function claim(name: string, expected: string, found: string, passed: boolean): Claim {
-  return { claim: name, expected, found, result: passed ? 'pass' : 'fail' }
+  return claim('pcr-digest', toHex(expected), found, equal(expected, quote.pcrDigest), 'PCR_DIGEST_DIFFERS')
 }

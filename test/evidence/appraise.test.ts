@@ -26,9 +26,9 @@ async function quoteOf(
 }
 
 const results = (appraisal: Appraisal) =>
-  Object.fromEntries(appraise(appraisal).claims.map(({ claim, result }) => [claim, result]))
+  Object.fromEntries(appraise(appraisal).claims.map(({ name, status }) => [name, status]))
 const failed = (appraisal: Appraisal) =>
-  appraise(appraisal).claims.flatMap(({ claim, result }) => (result === 'pass' ? [] : [`${claim}: ${result}`]))
+  appraise(appraisal).claims.flatMap(({ name, status }) => (status === 'pass' ? [] : [`${name}: ${status}`]))
 
 describe('appraise', () => {
   let quote: VerifiedQuote
@@ -85,13 +85,13 @@ describe('appraise', () => {
 
   it('denies a quote that does not hold the measured PCR', () => {
     assert.ok(failed({ ...good, pcr: 12 }).includes('pcr-selection: fail'))
-    assert.ok(failed({ ...good, pcr: 12 }).includes('pcr-13: not covered'))
+    assert.ok(failed({ ...good, pcr: 12 }).includes('pcr-13: not-covered'))
   })
 
   it('denies a quoted PCR that nothing explains', async () => {
     const both = await quoteOf([1, 0x20, 0], [firmware, value])
     const appraisal = { ...good, quote: both, authorised: new Set([both.vmmHash]) }
-    assert.deepEqual(failed(appraisal), ['pcr-0: not covered', 'pcr-digest: not covered'])
+    assert.deepEqual(failed(appraisal), ['pcr-0: not-covered', 'pcr-digest: not-covered'])
     assert.equal(appraise(appraisal).ok, false)
     assert.equal(appraise({ ...appraisal, references: new Map([[0, firmware]]) }).ok, true)
   })
@@ -101,7 +101,7 @@ describe('appraise', () => {
     const appraisal = { ...good, quote: both, authorised: new Set([both.vmmHash]) }
     assert.deepEqual(failed({ ...appraisal, references: new Map([[0, value]]) }), ['pcr-digest: fail'])
     assert.deepEqual(failed({ ...appraisal, references: new Map([[0, firmware.slice(1)]]) }), [
-      'pcr-digest: not covered',
+      'pcr-digest: not-covered',
     ])
   })
 
@@ -129,7 +129,7 @@ describe('appraise', () => {
     const other = await quoteOf([0, 0x20, 0], [value], 0x000c)
     assert.deepEqual(failed({ ...good, quote: other, authorised: new Set([other.vmmHash]) }), [
       'pcr-selection: fail',
-      'pcr-digest: not covered',
+      'pcr-digest: not-covered',
     ])
     const two = { ...quote, selections: [...quote.selections, { bank: 'sha384' as const, pcrs: [13] }] }
     assert.ok(failed({ ...good, quote: two }).includes('pcr-selection: fail'))
