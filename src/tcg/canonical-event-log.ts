@@ -6,6 +6,7 @@ import { decodeWhole } from './decode.ts'
 import { TcgError } from './error.ts'
 import { sha256 } from './hash.ts'
 import { PCR_COUNT } from './pcr-selection.ts'
+import { resetValue } from './reset-value.ts'
 import { encodeContent, MAX_EVENT_CONTENT, readContent, type VmmEvent } from './vmm-event.ts'
 
 export type { VmmEvent } from './vmm-event.ts'
@@ -86,12 +87,7 @@ export function replayCanonicalLog(log: readonly LoggedEvent[], pcr: number): Ui
   requirePcr(pcr)
   return log
     .filter((record) => record.pcr === pcr)
-    .reduce((value, { digest }) => sha256(concat(value, digest)), resetValue(pcr))
-}
-
-/** PCRs 17 to 22 belong to a dynamic launch and read as ones until there is one (PC Client Platform TPM Profile, "PCR attributes"). */
-function resetValue(pcr: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(DIGEST).fill(pcr >= 17 && pcr <= 22 ? 0xff : 0)
+    .reduce((value, { digest }) => sha256(concat(value, digest)), resetValue('sha256', pcr))
 }
 
 function readRecord(reader: Reader, expected: bigint): LoggedEvent {

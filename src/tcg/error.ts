@@ -14,6 +14,7 @@ import { CodedError } from '../core/error.ts'
  * - `AK_TYPE`, `AK_SCHEME`, `AK_VALUE`, `AK_ATTRIBUTES`: a key that must not be believed as an attestation key
  * - `EK_TEMPLATE`: a key that is no EK of the TCG's profile
  * - `EVENT_KIND`, `EVENT_DIGEST`, `EVENT_ORDER`, `EVENT_INVALID`: what is wrong with an event of a canonical event log
+ * - `SIGNATURE_UNSUPPORTED`, `SIGNATURE_VALUE`: a signature by a scheme that is not in the list, or of no possible value
  * - `LOG_TOO_LARGE`: an event log beyond its bounds
  */
 export type TcgErrorCode =
@@ -38,6 +39,8 @@ export type TcgErrorCode =
   | 'EVENT_DIGEST'
   | 'EVENT_ORDER'
   | 'EVENT_INVALID'
+  | 'SIGNATURE_UNSUPPORTED'
+  | 'SIGNATURE_VALUE'
   | 'LOG_TOO_LARGE'
 
 /** A TCG structure that is not what it should be. */

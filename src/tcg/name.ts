@@ -1,6 +1,7 @@
 import { concat } from '../core/bytes.ts'
+import { HASHES } from './algorithm.ts'
 import { TcgError } from './error.ts'
-import { sha256 } from './hash.ts'
+import { digest, sha256 } from './hash.ts'
 import { decodePublic } from './public.ts'
 
 const SHA256_ID = Uint8Array.of(0x00, 0x0b)
@@ -36,4 +37,25 @@ export function akQualifiedNameOf(akPublic: Uint8Array): Uint8Array<ArrayBuffer>
  */
 export function primaryQualifiedName(tpmtPublic: Uint8Array): Uint8Array<ArrayBuffer> {
   return concat(SHA256_ID, sha256(concat(TPM_RH_ENDORSEMENT, nameOf(tpmtPublic))))
+}
+
+/** The hierarchies in which a primary key may stand, by their handles (TPM 2.0 Part 2, 7.4). */
+export const HIERARCHIES = { owner: 0x40000001, endorsement: 0x4000000b, platform: 0x4000000c } as const
+
+/**
+ * The qualified name of a key, whatever its name algorithm (TPM 2.0 Part 1, "Qualified Name").
+ *
+ * @param path the TPMT_PUBLICs from a primary key down to the key itself; untrusted
+ * @throws TcgError where one cannot be decoded
+ */
+export function qualifiedName(hierarchy: keyof typeof HIERARCHIES, path: readonly Uint8Array[]): Uint8Array {
+  const handle = new Uint8Array(4)
+  new DataView(handle.buffer).setUint32(0, HIERARCHIES[hierarchy])
+  return path.reduce<Uint8Array>((above, tpmtPublic) => {
+    const { nameAlgorithm } = decodePublic(tpmtPublic)
+    const { algorithm } = HASHES[nameAlgorithm]
+    const id = Uint8Array.of(algorithm >> 8, algorithm & 0xff)
+    const name = concat(id, digest(nameAlgorithm, tpmtPublic))
+    return concat(id, digest(nameAlgorithm, concat(above, name)))
+  }, handle)
 }
