@@ -3,6 +3,7 @@ import { CodedError } from '../core/error.ts'
 /**
  * Why evidence or an endorsement cannot be verified. A policy that says no is not among them: that is an attestation result.
  *
+ * - `EVIDENCE_MALFORMED`: a file of evidence that is none
  * - `PCR_VALUES`: values that do not fit the selection
  * - `QUOTE_MALFORMED`: no quote, or not its one encoding
  * - `QUOTE_KEY`: another attestation key came with the quote
@@ -17,6 +18,7 @@ import { CodedError } from '../core/error.ts'
  *   breaks on a signature, a validity period, an issuer that may not issue, a weak algorithm, an unknown critical extension
  */
 export type EvidenceErrorCode =
+  | 'EVIDENCE_MALFORMED'
   | 'PCR_VALUES'
   | 'QUOTE_MALFORMED'
   | 'QUOTE_KEY'
