@@ -32,6 +32,8 @@ export interface Endorsement {
   readonly root: string
   /** SHA-256 of the root's DER. */
   readonly rootFingerprint: Hex
+  /** What the EK certificate says of the TPM's maker: `id:` and the vendor's identifier. */
+  readonly manufacturers: readonly string[]
 }
 
 /** tcg-kp-EKCertificate (TCG EK Credential Profile, "Extended Key Usage"). */
@@ -71,6 +73,7 @@ function endorsement(ekPublic: Uint8Array, path: CertificatePath, hardwareRoots:
     subject: certificate.subject,
     root: root.subject,
     rootFingerprint: root.fingerprint,
+    manufacturers: certificate.tpm.manufacturers,
   }
 }
 

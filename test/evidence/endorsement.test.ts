@@ -39,6 +39,7 @@ describe('verifyEndorsement, of real software TPMs', () => {
         subject: 'CN=unknown',
         root: 'CN=swtpm-localca-rootca',
         rootFingerprint: toHex(sha256(pem('ca/swtpm-localca-rootca-cert.pem'))),
+        manufacturers: ['id:00001014'],
       })
     })
   }
