@@ -18,6 +18,7 @@ const classes: Readonly<Record<string, number>> = {
   FormatError: EXIT.usage,
   EvidenceError: EXIT.refused,
   TcgError: EXIT.refused,
+  PcrFileError: EXIT.usage,
   VmmError: EXIT.refused,
   EnrolError: EXIT.refused,
   AppraisalError: EXIT.refused,
