@@ -19,6 +19,7 @@ const classes: Readonly<Record<string, number>> = {
   EvidenceError: EXIT.refused,
   TcgError: EXIT.refused,
   PcrFileError: EXIT.usage,
+  EventLogError: EXIT.usage,
   VmmError: EXIT.refused,
   EnrolError: EXIT.refused,
   AppraisalError: EXIT.refused,
