@@ -3,6 +3,7 @@
 //   node scripts/bootstrap.mjs            install what is missing
 //   node scripts/bootstrap.mjs run -- …   the same, then run a program with node_modules/.bin first on the path
 //   node scripts/bootstrap.mjs analysis run -- …   the same, with what Python packages want to be installed
+//   node scripts/bootstrap.mjs tests run -- …      the same, with what only tests need
 //
 // Plain JavaScript without dependencies: it runs under any Node from 18 on, before anything is installed. Everything it
 // says goes to standard error, so that a command's --json stays alone on standard output. It says what it is about to
@@ -43,6 +44,13 @@ const requirements = [
 ]
 
 const words = process.argv.slice(2)
+if (words[0] === 'tests') {
+  words.shift()
+  requirements.push(
+    { package: 'ima-evm-utils', there: () => program('evmctl') },
+    { package: 'chromium', there: () => program('chromium') },
+  )
+}
 if (words[0] === 'analysis') {
   words.shift()
   requirements.push(
@@ -55,7 +63,7 @@ if (words[0] === 'analysis') {
 }
 const [mode, separator, command, ...args] = words
 if (!(mode === undefined || (mode === 'run' && separator === '--' && command !== undefined))) {
-  fail('usage: node scripts/bootstrap.mjs [analysis] [run -- PROGRAM ARGUMENTS…]')
+  fail('usage: node scripts/bootstrap.mjs [tests | analysis] [run -- PROGRAM ARGUMENTS…]')
 }
 
 const missing = requirements.filter((requirement) => !requirement.there()).map((requirement) => requirement.package)

@@ -20,6 +20,7 @@ const classes: Readonly<Record<string, number>> = {
   TcgError: EXIT.refused,
   PcrFileError: EXIT.usage,
   EventLogError: EXIT.usage,
+  ImaError: EXIT.usage,
   VmmError: EXIT.refused,
   EnrolError: EXIT.refused,
   AppraisalError: EXIT.refused,

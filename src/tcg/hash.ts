@@ -8,6 +8,9 @@ import type { BankName } from './bank.ts'
 /** Hashes whose digests can be computed here: all banks' but SM3's. */
 export type ComputableBank = Exclude<BankName, 'sm3_256'>
 
+/** The banks whose hash can be computed here, the shortest digest first. */
+export const COMPUTABLE_BANKS: readonly ComputableBank[] = ['sha1', 'sha256', 'sha384', 'sha512']
+
 /** In Node OpenSSL's, which is ten times faster; a browser has no synchronous hash of its own. */
 const openssl = (globalThis as { process?: Partial<NodeJS.Process> }).process?.getBuiltinModule?.('node:crypto')
 

@@ -25,6 +25,7 @@ const cases: readonly (readonly [name: string, code: string, exitCode: number])[
   ['TcgError', 'MALFORMED', 1],
   ['PcrFileError', 'PCR_FILE_FORMAT', 2],
   ['EventLogError', 'LOG_TRUNCATED', 2],
+  ['ImaError', 'IMA_FIELD', 2],
   ['VmmError', 'LOG_MISMATCH', 1],
   ['VmmError', 'LOG_BUSY', 2],
   ['VmmError', 'PROFILE_INVALID', 2],
