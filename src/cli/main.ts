@@ -35,6 +35,11 @@ const commands: readonly { name: string; description: string; load: () => Promis
     load: async () => (await import('./measure.ts')).measureCommand(),
   },
   {
+    name: 'eventlog',
+    description: 'decode and replay a firmware event log, and compare it with PCRs',
+    load: async () => (await import('./eventlog.ts')).eventlogCommand(),
+  },
+  {
     name: 'ledger',
     description: 'deploy the contracts, check a chain against a deployment',
     load: async () => (await import('./ledger.ts')).ledgerCommand(),

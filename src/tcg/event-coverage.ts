@@ -1,5 +1,5 @@
 import { equal } from '../core/bytes.ts'
-import { decodeTaggedEvent, loaderText } from './event-data.ts'
+import { decodeTaggedEvents, loaderText } from './event-data.ts'
 import type { EventLog } from './event-log.ts'
 import { textIn } from './event-text.ts'
 import { EV } from './event-type.ts'
@@ -24,7 +24,7 @@ const WHOLE: ReadonlyMap<number, { readonly form: (data: Uint8Array) => boolean;
   [EV.ACTION, { form: isText, always: true }],
   [EV.EFI_ACTION, { form: isText, always: true }],
   [EV.OMIT_BOOT_DEVICE_EVENTS, { form: isText, always: true }],
-  [EV.EVENT_TAG, { form: (data: Uint8Array) => decodeTaggedEvent(data) !== undefined, always: false }],
+  [EV.EVENT_TAG, { form: (data: Uint8Array) => decodeTaggedEvents(data) !== undefined, always: false }],
   [EV.S_CRTM_VERSION, { form: isAny, always: true }],
   [EV.PLATFORM_CONFIG_FLAGS, { form: isAny, always: false }],
   [EV.TABLE_OF_DEVICES, { form: isAny, always: false }],

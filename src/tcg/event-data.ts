@@ -93,12 +93,22 @@ export function decodeEventData(event: FirmwareEvent): EventData | undefined {
   return (DECODERS[event.type] ?? hex)(event)
 }
 
-/** Decodes a TCG_PCClientTaggedEvent (10.4.2.1): a tag, a size, and as many bytes. Undefined where it is none. @param data untrusted */
-export function decodeTaggedEvent(data: Uint8Array): TaggedEvent | undefined {
-  if (data.length < 8) return undefined
+/**
+ * Decodes TCG_PCClientTaggedEvents (10.4.2.1): a tag, a size, and as many bytes; Windows writes several into one event.
+ *
+ * @param data untrusted; each takes at least 8 bytes of it
+ * @returns at least one; undefined where the sizes do not add up
+ */
+export function decodeTaggedEvents(data: Uint8Array): readonly TaggedEvent[] | undefined {
   const reader = new LittleEndianReader(data)
-  const tag = reader.u32()
-  return reader.u32() === reader.remaining ? { tag, payload: reader.rest() } : undefined
+  const events: TaggedEvent[] = []
+  do {
+    if (reader.remaining < 8) return undefined
+    const [tag, size] = [reader.u32(), reader.u32()]
+    if (size > reader.remaining) return undefined
+    events.push({ tag, payload: reader.bytes(size) })
+  } while (reader.remaining > 0)
+  return events
 }
 
 /** What a boot loader wrote as text: GRUB and shim in ASCII, systemd in UTF-16. Undefined where it is neither. @param data untrusted */
@@ -166,12 +176,13 @@ function valueData(type: number, name: string, value: Uint8Array): EventData | u
 }
 
 function tagged({ data }: FirmwareEvent): EventData | undefined {
-  const found = decodeTaggedEvent(data)
-  if (found === undefined) return undefined
-  const name = TAG_NAMES[found.tag]
-  const tag = `0x${found.tag.toString(16).padStart(8, '0')}`
-  const content = name === undefined ? undefined : loaderText(found.payload)?.text
-  return { tag, ...(name && { name }), ...(content === undefined ? { hex: toHex(found.payload) } : { text: content }) }
+  const found = decodeTaggedEvents(data)?.map(({ tag, payload }) => {
+    const name = TAG_NAMES[tag]
+    const content = name === undefined ? undefined : loaderText(payload)?.text
+    const head = { tag: `0x${tag.toString(16).padStart(8, '0')}`, ...(name && { name }) }
+    return { ...head, ...(content === undefined ? { hex: toHex(payload) } : { text: content }) }
+  })
+  return found?.length === 1 ? found[0] : found && { events: found }
 }
 
 function version({ data }: FirmwareEvent): EventData {

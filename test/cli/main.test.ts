@@ -12,6 +12,7 @@ const commands = [
   ['agent'],
   ['doctor'],
   ['measure'],
+  ['eventlog'],
   ['host', 'enrol'],
   ['host', 'show'],
   ['vmm', 'propose'],
