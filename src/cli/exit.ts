@@ -21,6 +21,7 @@ const classes: Readonly<Record<string, number>> = {
   PcrFileError: EXIT.usage,
   EventLogError: EXIT.usage,
   ImaError: EXIT.usage,
+  CollectError: EXIT.device,
   VmmError: EXIT.refused,
   EnrolError: EXIT.refused,
   AppraisalError: EXIT.refused,
@@ -44,6 +45,8 @@ const codes: Readonly<Record<string, number>> = {
   PIN_FILE_INVALID: EXIT.usage,
   PIN_FILE_MISSING: EXIT.usage,
   PIN_FILE_UNSAFE: EXIT.usage,
+  EVIDENCE_MALFORMED: EXIT.usage,
+  LOG_UNREADABLE: EXIT.usage,
   PROFILE_INVALID: EXIT.usage,
   PCR_RESETTABLE: EXIT.usage,
   // Another process is at work there, or a path is not one for this host.

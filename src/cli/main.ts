@@ -30,6 +30,11 @@ const commands: readonly { name: string; description: string; load: () => Promis
     load: async () => (await import('./doctor.ts')).doctorCommand(),
   },
   {
+    name: 'evidence',
+    description: 'collect what a host says of itself, hold it against a policy, make a policy',
+    load: async () => (await import('./evidence.ts')).evidenceCommand(),
+  },
+  {
     name: 'measure',
     description: 'extend the PCR with the VMM’s components and log it; nothing where that is done and still true',
     load: async () => (await import('./measure.ts')).measureCommand(),

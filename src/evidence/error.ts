@@ -4,6 +4,7 @@ import { CodedError } from '../core/error.ts'
  * Why evidence or an endorsement cannot be verified. A policy that says no is not among them: that is an attestation result.
  *
  * - `EVIDENCE_MALFORMED`: a file of evidence that is none
+ * - `EVIDENCE_UNSUITABLE`: evidence of a state that nobody should make a policy of
  * - `PCR_VALUES`: values that do not fit the selection
  * - `QUOTE_MALFORMED`: no quote, or not its one encoding
  * - `QUOTE_KEY`: another attestation key came with the quote
@@ -19,6 +20,7 @@ import { CodedError } from '../core/error.ts'
  */
 export type EvidenceErrorCode =
   | 'EVIDENCE_MALFORMED'
+  | 'EVIDENCE_UNSUITABLE'
   | 'PCR_VALUES'
   | 'QUOTE_MALFORMED'
   | 'QUOTE_KEY'

@@ -46,6 +46,21 @@ describe('the local stack, by command line', function () {
     assert.equal((await run('doctor'))['ok'], true)
   })
 
+  it('collects evidence that the policy made of it takes, and none for another nonce', async () => {
+    const [evidence, policy] = [join(dir, 'host.json'), join(dir, 'policy.toml')]
+    const nonce = `0x${'5a'.repeat(20)}`
+    const collected = await run('evidence', 'collect', '--nonce', nonce, '--out', evidence)
+    assert.deepEqual([collected['nonce'], collected['selection']], [nonce, { bank: 'sha256', pcrs: [13] }])
+    const quiet = async (...args: readonly string[]) => {
+      const ended = await attestry('evidence', ...args, '--json')
+      return { code: ended.code, ok: ended.json()['ok'] }
+    }
+    assert.deepEqual(await quiet('policy', evidence, '--out', policy), { code: 0, ok: true })
+    const trusted = ['--policy', policy, '--trust', join(dir, 'trust')]
+    assert.deepEqual(await quiet('appraise', evidence, ...trusted, '--nonce', nonce), { code: 0, ok: true })
+    assert.deepEqual(await quiet('appraise', evidence, ...trusted, '--nonce', '00'), { code: 1, ok: false })
+  })
+
   it('refuses a configuration with an unknown key, and names the one that was meant', async () => {
     const config = join(dir, 'mistyped.toml')
     writeFileSync(config, `${readFileSync(join(dir, 'agent.toml'), 'utf8')}\nsokcet = "/run/agent.sock"\n`)
