@@ -69,7 +69,13 @@ export function secureBootState(view: PcrView): SecureBootState {
     return found.length === 1 && late === undefined && swapped === undefined ? first?.variable : undefined
   }
 
-  const enabled = flagOf(single('SecureBoot', GUID.GLOBAL_VARIABLE))
+  const flag = single('SecureBoot', GUID.GLOBAL_VARIABLE)
+  const enabled = flagOf(flag)
+  if (flag !== undefined && enabled === undefined) add('VARIABLE_INVALID', null, 'SecureBoot is neither 0 nor 1')
+  for (const { event, variable, isConfig: config } of measured) {
+    if (event.type !== EV.EFI_VARIABLE_DRIVER_CONFIG || config) continue
+    add('VARIABLE_INVALID', event.index, `${variable.name} is no list of signatures`)
+  }
   const databases: Partial<Record<SecureBootVariable, readonly Signature[]>> = {}
   for (const name of SECURE_BOOT_VARIABLES) {
     const guid = name === 'PK' || name === 'KEK' ? GUID.GLOBAL_VARIABLE : GUID.IMAGE_SECURITY_DATABASE
@@ -78,7 +84,9 @@ export function secureBootState(view: PcrView): SecureBootState {
     if (signatures !== undefined) databases[name] = signatures
   }
   const authorities = authoritiesOf(measured, separator)
-  if (authorities === undefined) add('VARIABLE_INVALID', null, 'a variable of PCR 7 could be an authority, or hide one')
+  if (authorities === undefined) {
+    add('AUTHORITIES_AMBIGUOUS', null, 'a variable of PCR 7 could be an authority, under another label')
+  }
   return {
     ...(enabled === undefined ? {} : { enabled }),
     databases,
