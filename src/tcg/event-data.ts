@@ -117,7 +117,8 @@ export function loaderText(
 ): { readonly text: string; readonly encoding: 'utf-8' | 'utf-16' } | undefined {
   const narrow = textIn(data)
   if (narrow !== undefined) return { text: narrow, encoding: 'utf-8' }
-  const wide = wideTextIn(data)
+  // systemd ends its texts with a zero. Without one, any even number of bytes would pass as Chinese.
+  const wide = data.at(-1) === 0 && data.at(-2) === 0 ? wideTextIn(data) : undefined
   return wide === undefined ? undefined : { text: wide, encoding: 'utf-16' }
 }
 
@@ -187,7 +188,8 @@ function tagged({ data }: FirmwareEvent): EventData | undefined {
 
 function version({ data }: FirmwareEvent): EventData {
   if (data.every((byte) => byte === 0)) return { version: '' }
-  const found = wideTextIn(data) ?? textIn(data)
+  const wide = wideTextIn(data)
+  const found = textIn(data) ?? (wide !== undefined && /^[ -~]*$/.test(wide) ? wide : undefined)
   return found === undefined ? { hex: toHex(data) } : { version: found }
 }
 
