@@ -79,8 +79,8 @@ export function viewPcr(log: EventLog, bank: ComputableBank, pcr: number): PcrVi
     const at = second === undefined ? null : (events[second]?.event.index ?? null)
     findings.push({ code, event: at, detail: `expected one separator in PCR ${pcr}, found ${places.length}` })
   }
-  const sound = places.length === 1 && events[first]?.event.type === EV.SEPARATOR && findings.length === 0
-  return { pcr, bank, events, separator: sound ? first : undefined, findings }
+  // Whatever is wrong with a PCR's separators and actions leaves what is before and what behind them undecided.
+  return { pcr, bank, events, separator: findings.length === 0 ? first : undefined, findings }
 }
 
 /** Whether an event is an action whose text its digest covers. */

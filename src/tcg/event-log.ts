@@ -39,7 +39,8 @@ export function parseEventLog(bytes: Uint8Array): EventLog {
     throw new EventLogError('LOG_TOO_LARGE', `expected at most ${MAX_EVENT_LOG_BYTES} bytes, found ${bytes.length}`)
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length === 0 || isPadding(bytes, 0)) throw new EventLogError('LOG_EMPTY', 'expected at least one event')
+  const padding = paddingStart(bytes)
+  if (padding === 0) throw new EventLogError('LOG_EMPTY', 'expected at least one event')
   const first = readSha1Event(bytes, view, 0, 0)
   const signature = first.event.type === EV.NO_ACTION ? specSignature(first.event.data) : undefined
   const spec = signature === undefined ? undefined : decodeSpecId(signature, first.event.data)
@@ -48,7 +49,7 @@ export function parseEventLog(bytes: Uint8Array): EventLog {
   const read = algorithms === spec?.algorithms ? agileReader(bytes, view, algorithms, findings) : readSha1Event
   const events = [first.event]
   for (let offset = first.end; offset < bytes.length;) {
-    if (isPadding(bytes, offset)) {
+    if (offset >= padding) {
       const detail = `${bytes.length - offset} bytes of 0x${bytes[offset] === 0 ? '00' : 'ff'} behind the last event`
       findings.push({ code: 'TRAILING_PADDING', event: null, detail })
       break
@@ -66,12 +67,13 @@ interface ReadEvent {
   readonly end: number
 }
 
-/** Whether everything from here on is one byte, zero or 0xff. Stops at the first that differs, so it costs nothing at an event. */
-function isPadding(bytes: Uint8Array, offset: number): boolean {
-  const [first] = bytes.subarray(offset, offset + 1)
-  if (first !== 0 && first !== 0xff) return false
-  for (let i = offset + 1; i < bytes.length; i++) if (bytes[i] !== first) return false
-  return true
+/** Where the run of zeros, or of ones, begins that the log ends with. Looked for once: to look at each event anew would be quadratic. */
+function paddingStart(bytes: Uint8Array): number {
+  const last = bytes.at(-1)
+  if (last !== 0 && last !== 0xff) return bytes.length
+  let start = bytes.length - 1
+  while (start > 0 && bytes[start - 1] === last) start--
+  return start
 }
 
 /** A TCG_PCR_EVENT: PCR, type, SHA-1 digest, size, data. */
@@ -87,6 +89,13 @@ function readSha1Event(bytes: Uint8Array, view: DataView, offset: number, index:
   }
 }
 
+/** How an event's digests lie, how many bytes they are, and what is missing, in words. */
+interface DigestPlace {
+  readonly layout: DigestLayout
+  readonly bytes: number
+  readonly detail: string | undefined
+}
+
 /** Reads TCG_PCR_EVENT2: PCR, type, a list of digests with their algorithms, size, data. */
 function agileReader(
   bytes: Uint8Array,
@@ -94,8 +103,8 @@ function agileReader(
   algorithms: readonly LogAlgorithm[],
   findings: Finding[],
 ): typeof readSha1Event {
-  const usual = layoutOf(algorithms)
   const usualBytes = algorithms.reduce((sum, { length }) => sum + 2 + length, 0)
+  const usual: DigestPlace = { layout: layoutOf(algorithms), bytes: usualBytes, detail: undefined }
   for (const { bank, name } of algorithms) {
     if (bank !== undefined) continue
     findings.push({ code: 'ALGORITHM_UNKNOWN', event: 0, detail: `the algorithm ${name} is kept, and not replayed` })
@@ -111,8 +120,9 @@ function agileReader(
     return true
   }
 
-  /** The algorithms of an event that has fewer of them, or another order. */
-  const unusual = (digests: number, count: number, index: number) => {
+  /** How events lie that have fewer digests, or another order; kept, for many events may lie so. */
+  const layouts = new Map<string, DigestPlace>()
+  const unusual = (digests: number, count: number, index: number): DigestPlace => {
     if (count > algorithms.length) {
       throw new EventLogError(
         'EVENT_ALGORITHM',
@@ -120,7 +130,8 @@ function agileReader(
       )
     }
     const found: LogAlgorithm[] = []
-    for (let i = 0, at = digests; i < count; i++) {
+    let at = digests
+    for (let i = 0; i < count; i++) {
       requireBytes(bytes, at, 2, index)
       const id = view.getUint16(at, true)
       const one = algorithms.find(({ algorithm }) => algorithm === id)
@@ -132,24 +143,30 @@ function agileReader(
       found.push(one)
       at += 2 + one.length
     }
-    for (const { name } of algorithms.filter((one) => !found.includes(one))) {
-      findings.push({ code: 'DIGEST_MISSING', event: index, detail: `the event has no digest of ${name}` })
-    }
-    return found
+    const key = found.map(({ algorithm }) => algorithm).join()
+    const missing = algorithms.filter((one) => !found.includes(one)).map(({ name }) => name)
+    const detail = missing.length === 0 ? undefined : `the event has no digest of ${missing.join(', ')}`
+    const made = layouts.get(key) ?? { layout: layoutOf(found), bytes: at - digests, detail }
+    layouts.set(key, made)
+    return made
   }
 
   return (_bytes, _view, offset, index) => {
     requireBytes(bytes, offset, 12, index)
     const head = headOf(view, offset, index)
     const count = view.getUint32(offset + 8, true)
+    if (count === 0 && head.type !== EV.NO_ACTION) {
+      throw new EventLogError('EVENT_ALGORITHM', `event ${index}: expected at least one digest, found none`)
+    }
     const digests = offset + 12
-    const as = isUsual(digests, count) ? algorithms : unusual(digests, count, index)
-    const end = digests + (as === algorithms ? usualBytes : as.reduce((sum, { length }) => sum + 2 + length, 0))
+    const { layout, bytes: digestBytes, detail } = isUsual(digests, count) ? usual : unusual(digests, count, index)
+    if (detail !== undefined && head.type !== EV.NO_ACTION)
+      findings.push({ code: 'DIGEST_MISSING', event: index, detail })
+    const end = digests + digestBytes
     requireBytes(bytes, end, 4, index)
     const length = view.getUint32(end, true)
     const data = end + 4
     requireBytes(bytes, data, length, index)
-    const layout = as === algorithms ? usual : layoutOf(as)
     return { event: new FirmwareEvent(head, bytes, layout, { digests, data, length }), end: data + length }
   }
 }

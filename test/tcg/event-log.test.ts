@@ -179,6 +179,26 @@ describe('parseEventLog', () => {
     refuses('LOG_TOO_LARGE', many)
   })
 
+  it('reads a log of zeros with an event behind them in linear time', () => {
+    const zeros = new Uint8Array(32 * (MAX_EVENTS - 1))
+    const begin = performance.now()
+    assert.equal(parseEventLog(concat(zeros, sha1Event({ ...separator, data: text('x') }))).events.length, MAX_EVENTS)
+    assert.ok(performance.now() - begin < 5000)
+  })
+
+  it('takes no more than 16 bytes of memory for each of the log', () => {
+    const header = sha1Event({ ...NO_ACTION, data: specId([[4, 20], ...SHA2]) })
+    const event = concat(u32(0), u32(EV.SEPARATOR), u32(1), u16(4), new Uint8Array(20), u32(0))
+    const count = MAX_EVENTS - 1
+    const bytes = new Uint8Array(header.length + count * event.length)
+    bytes.set(header)
+    for (let i = 0; i < count; i++) bytes.set(event, header.length + i * event.length)
+    const before = process.memoryUsage().heapUsed
+    const { events, findings } = parseEventLog(concat(bytes.subarray(0, -4), u32(1), text('x')))
+    assert.ok(process.memoryUsage().heapUsed - before < 16 * bytes.length)
+    assert.deepEqual([events.length, findings.length], [MAX_EVENTS, MAX_EVENTS - 1])
+  })
+
   it('refuses a header that is cut, or has algorithms that cannot be', () => {
     const of = (data: Uint8Array) => sha1Event({ ...NO_ACTION, data })
     const whole = specId(SHA2)
@@ -251,6 +271,7 @@ describe('parseEventLog', () => {
     assert.equal(replayEventLog(fewer, 'sha1').size, 0)
     refuses('EVENT_ALGORITHM', log(one, two, one))
     refuses('EVENT_ALGORITHM', log(one, one))
+    refuses('EVENT_ALGORITHM', log())
     refuses('EVENT_ALGORITHM', log(concat(u16(0x0c), new Uint8Array(48)), two))
     refuses('EVENT_ALGORITHM', concat(header, u32(0), u32(EV.SEPARATOR), u32(0xffffffff), one, two, u32(4), SEPARATOR))
   })
