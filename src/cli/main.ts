@@ -45,6 +45,16 @@ const commands: readonly { name: string; description: string; load: () => Promis
     load: async () => (await import('./eventlog.ts')).eventlogCommand(),
   },
   {
+    name: 'ima',
+    description: 'show an IMA log, and at which line it reaches a PCR',
+    load: async () => (await import('./ima.ts')).imaCommand(),
+  },
+  {
+    name: 'pcrs',
+    description: 'read every PCR of every bank of the TPM',
+    load: async () => (await import('./pcrs.ts')).pcrsCommand(),
+  },
+  {
     name: 'ledger',
     description: 'deploy the contracts, check a chain against a deployment',
     load: async () => (await import('./ledger.ts')).ledgerCommand(),

@@ -62,7 +62,7 @@ export function imaFindings({ bank, entries }: ImaLog): readonly ImaFinding[] {
       add('BOOT_AGGREGATE_MISSING', 0, `expected ${BOOT_AGGREGATE}, found ${name}`)
     if (entry.pcr !== first?.pcr) add('PCR_OTHER', i, `expected PCR ${first?.pcr ?? 0}, found ${entry.pcr}`)
     if (measurement === undefined) add('TEMPLATE_UNKNOWN', i, `the template ${entry.template} is not known`)
-    if (isViolation(entry)) return void add('VIOLATION', i, `${name} was written while it was measured or in use`)
+    if (isViolation(entry)) return void add('VIOLATION', i, `${name} was open for writing or changed`)
     if (!equal(templateHash(entry, bank), entry.digest)) {
       add('TEMPLATE_DIGEST', i, `the logged digest of ${name} is not that of its data`)
     }

@@ -1,6 +1,7 @@
 import type { TpmClock } from '../tcg/attest.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
 import type { CredentialChallenge } from './credential.ts'
+import type { PcrBanks } from './pcr-banks.ts'
 import type { TpmQuote } from './quote.ts'
 
 /** What the TPM's device process answers. */
@@ -9,6 +10,7 @@ export interface TpmCalls {
   attestationKey(params: undefined): { public: Uint8Array; name: Uint8Array }
   activateCredential(params: CredentialChallenge): Uint8Array
   readPcrs(params: PcrSelection): ReadonlyMap<number, Uint8Array>
+  readPcrBanks(params: undefined): PcrBanks
   extendPcr(params: { readonly pcr: number; readonly digest: Uint8Array }): void
   quote(params: { readonly selection: PcrSelection; readonly qualifyingData: Uint8Array }): TpmQuote
   readClock(params: undefined): TpmClock

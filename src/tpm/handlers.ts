@@ -10,6 +10,7 @@ import { flushLeftovers } from './leftovers.ts'
 import { sha256Name } from './name.ts'
 import { incrementCounter, readCounter } from './nv-counter.ts'
 import { extendPcr, readPcrs } from './pcr.ts'
+import { readPcrBanks } from './pcr-banks.ts'
 import { quote } from './quote.ts'
 
 /**
@@ -44,6 +45,7 @@ export function tpmHandlers(connect: () => TpmConnection, config: TpmChildConfig
       using((tpm) => withAk(tpm, akHandle, (ak) => ({ public: ak.public, name: sha256Name(ak.public) }))),
     activateCredential: (challenge) => using((tpm) => activateCredential(tpm, akHandle, challenge)),
     readPcrs: (selection) => using((tpm) => readPcrs(tpm, selection)),
+    readPcrBanks: () => using(readPcrBanks),
     extendPcr: ({ pcr, digest }) => using((tpm) => extendPcr(tpm, pcr, digest)),
     quote: ({ selection, qualifyingData }) => using((tpm) => quote(tpm, akHandle, selection, qualifyingData)),
     readClock: () => using(readClock),

@@ -5,6 +5,7 @@ import { PCR_COUNT, requirePcrSelection, type PcrSelection } from '../tcg/pcr-se
 import type { TpmCalls, TpmChildConfig } from './calls.ts'
 import type { CredentialChallenge } from './credential.ts'
 import { reviveTpmError, TpmError } from './error.ts'
+import type { PcrBanks } from './pcr-banks.ts'
 import type { TpmQuote } from './quote.ts'
 
 /** Which TPM, and what of it. */
@@ -81,6 +82,11 @@ export class Tpm {
   /** Reads PCRs, all of one moment. @throws TpmError `PCR_NOT_ALLOCATED`, `PCRS_MOVING` */
   async readPcrs(selection: PcrSelection): Promise<ReadonlyMap<number, Uint8Array>> {
     return this.#device.call('readPcrs', requirePcrSelection(selection))
+  }
+
+  /** Reads every PCR of every bank, all of one moment. @throws TpmError `PCRS_MOVING` */
+  readPcrBanks(): Promise<PcrBanks> {
+    return this.#device.call('readPcrBanks', undefined)
   }
 
   /**

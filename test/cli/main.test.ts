@@ -13,6 +13,8 @@ const commands = [
   ['doctor'],
   ['measure'],
   ['eventlog'],
+  ['ima'],
+  ['pcrs'],
   ['host', 'enrol'],
   ['host', 'show'],
   ['vmm', 'propose'],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -104,6 +105,30 @@ describe('Tpm on swtpm', () => {
     await assert.rejects(open().readPcrs({ bank: 'sha384', pcrs: [0] }), tpmError('PCR_NOT_ALLOCATED'))
   })
 
+  it('reads the banks of a TPM that has all of them, from one moment', async () => {
+    const other = await mkdtemp(join(tmpdir(), 'attestry-banks-'))
+    await mkdir(join(other, 'state'))
+    const allocate = ['--tpm2', '--tpmstate', join(other, 'state'), '--pcr-banks', 'sha1,sha256,sha384,sha512']
+    execFileSync('swtpm_setup', allocate, { stdio: 'ignore' })
+    const { process: running, tcti: of } = await startSwtpm(other)
+    try {
+      const banks = await open({ tcti: of }).readPcrBanks()
+      assert.deepEqual(
+        Array.from(banks, ([bank, values]) => [bank, values.size, values.get(23)?.length]),
+        [
+          ['sha1', 24, 20],
+          ['sha256', 24, 32],
+          ['sha384', 24, 48],
+          ['sha512', 24, 64],
+        ],
+      )
+    } finally {
+      await Promise.all(tpms.splice(0).map((tpm) => tpm.close()))
+      await stopProcess(running)
+      await rm(other, { recursive: true, force: true })
+    }
+  })
+
   it('never counts backwards, though the device process is killed', async () => {
     const tpm = open()
     let last = await tpm.incrementCounter()
@@ -167,7 +192,12 @@ describe('Tpm on swtpm', () => {
       assert.equal(moves < 0, true)
       assert.deepEqual(await open().readPcrs({ bank: 'sha256', pcrs }), values)
 
+      moves = 3
+      assert.deepEqual((await tpm.readPcrBanks()).get('sha256')?.size, 24)
+      assert.equal(moves < 0, true)
+
       moves = Infinity
+      await assert.rejects(tpm.readPcrBanks(), tpmError('PCRS_MOVING'))
       await assert.rejects(tpm.readPcrs({ bank: 'sha256', pcrs }), tpmError('PCRS_MOVING'))
       assert.equal((await tpm.readPcrs(PCR_0)).size, 1)
     })
