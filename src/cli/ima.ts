@@ -43,8 +43,9 @@ function showLog(file: string, options: ImaOptions): void {
   const findings = [...imaFindings(log), ...(expected === undefined ? [] : matchFindings(log, expected, matches))]
   const state = replayIma(log.entries)
   const ok = expected === undefined || (matches.length > 0 && matches.every(({ line }) => line !== null))
+  // Where one bank contradicts the log, no other covers it.
   const entries = log.entries.map((entry, index) =>
-    entryJson(entry, index, expected && coveredBy(entry, index, matches)),
+    entryJson(entry, index, expected === undefined ? undefined : ok && coveredBy(entry, index, matches)),
   )
   output.result(
     {

@@ -73,6 +73,23 @@ describe('attestry ima', () => {
     assert.deepEqual([ended.code, ok, entries.filter(({ covered }) => covered).length], [1, false, 0])
   })
 
+  it('covers nothing where one bank is reached and another is not', async () => {
+    const pcrs = join(dir, 'contradiction.txt')
+    const lines = readFileSync(vector(`${VIOLATED}/pcrs_sysfs.txt`), 'utf8')
+    writeFileSync(pcrs, lines.replace(/^sha256 10 .*$/m, `sha256 10 ${'0A'.repeat(32)}`))
+    const log = vector(`${VIOLATED}/ima_binary_runtime_measurements`)
+    const ended = await attestry('ima', log, '--pcrs', pcrs, '--json')
+    const { entries, matches } = ended.json() as {
+      entries: readonly { covered: boolean }[]
+      matches: readonly { line: number | null }[]
+    }
+    assert.deepEqual([ended.code, entries.some(({ covered }) => covered)], [1, false])
+    assert.deepEqual(
+      matches.map(({ line }) => line),
+      [8, null, 8, 8],
+    )
+  })
+
   it('refuses PCRs among which there is none that the log extends', async () => {
     const pcrs = join(dir, 'other.json')
     writeFileSync(pcrs, JSON.stringify({ pcrs: { sha256: { 0: `0x${'00'.repeat(32)}` } } }))
