@@ -49,6 +49,7 @@ const codes: Readonly<Record<string, number>> = {
   LOG_UNREADABLE: EXIT.usage,
   PROFILE_INVALID: EXIT.usage,
   PCR_RESETTABLE: EXIT.usage,
+  COMPONENT_UNKNOWN: EXIT.usage,
   // Another process is at work there, or a path is not one for this host.
   JOURNAL_LOCKED: EXIT.usage,
   JOURNAL_OTHER_HOST: EXIT.usage,
