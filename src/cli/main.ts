@@ -66,7 +66,7 @@ const commands: readonly { name: string; description: string; load: () => Promis
   },
   {
     name: 'vmm',
-    description: 'propose and approve hypervisors',
+    description: 'propose, predict and approve hypervisors',
     load: async () => (await import('./vmm.ts')).vmmCommand(),
   },
   {

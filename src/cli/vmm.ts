@@ -18,6 +18,7 @@ import {
 import { AppraisalError } from './error.ts'
 import { bytes32, moment } from './options.ts'
 import { Output, table } from './output.ts'
+import { predictCommand } from './vmm-predict.ts'
 
 /** `attestry vmm`: the hypervisors that are authorised. */
 export function vmmCommand(): Command {
@@ -46,7 +47,10 @@ export function vmmCommand(): Command {
     .description('list every VMM that was ever proposed, with its state')
     .addHelpText('after', '\nExample:\n  attestry vmm list')
     .action(listVmms)
-  return [propose, approve, revoke, list].reduce((group, command) => group.addCommand(command), new Command('vmm'))
+  return [propose, predictCommand(), approve, revoke, list].reduce(
+    (group, command) => group.addCommand(command),
+    new Command('vmm'),
+  )
 }
 
 async function proposeRunning(options: PlaceOptions): Promise<void> {

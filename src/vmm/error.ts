@@ -3,6 +3,7 @@ import { CodedError } from '../core/error.ts'
 /**
  * - `PROFILE_INVALID`: the profile contradicts itself, or names a PCR that is not the operating system's to extend
  * - `PCR_RESETTABLE`: the profile names a PCR that software can set back
+ * - `PCR_ZERO`: a PCR that firmware should have extended was not
  * - `COMPONENT_MISSING`: something that the profile measures is not there, before anything was measured
  * - `COMPONENT_INVALID`: something that the profile measures is neither file nor directory, or leads nowhere
  * - `COMPONENT_UNREADABLE`: the system refuses to read something that the profile measures
@@ -15,6 +16,7 @@ import { CodedError } from '../core/error.ts'
 export type VmmErrorCode =
   | 'PROFILE_INVALID'
   | 'PCR_RESETTABLE'
+  | 'PCR_ZERO'
   | 'COMPONENT_MISSING'
   | 'COMPONENT_INVALID'
   | 'COMPONENT_UNREADABLE'
