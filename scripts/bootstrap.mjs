@@ -50,6 +50,7 @@ if (words[0] === 'tests') {
   words.shift()
   requirements.push(
     { package: 'ima-evm-utils', there: () => program('evmctl') },
+    { package: 'systemd', there: () => program('systemd-analyze') },
     { package: 'chromium', there: () => program('chromium') },
   )
 }
