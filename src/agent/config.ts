@@ -10,6 +10,8 @@ import { FIRMWARE_PCRS } from '../vmm/qemu-kvm-profile.ts'
 export const RELEASES = ['journaled', 'submitted', 'confirmed'] as const
 export type Release = (typeof RELEASES)[number]
 
+const IMA_LOG = '/sys/kernel/security/ima/binary_runtime_measurements'
+
 /** What is measured (src/vmm). */
 export const PROFILES = ['ci', 'qemu-kvm'] as const
 
@@ -54,6 +56,10 @@ export interface AgentConfig {
     readonly selection: PcrSelection
     /** The canonical event log. */
     readonly log: string
+    /** Whether a kernel without IMA, or whose IMA saw nothing of the VMM, fails a measurement. */
+    readonly ima: 'optional' | 'required'
+    /** `binary_runtime_measurements`. */
+    readonly imaLog: string
     /** Stands in for the VMM's files; in profile ci, and only there. */
     readonly directory?: string
   }
@@ -137,6 +143,8 @@ function vmmOf(table: ConfigTable): AgentConfig['vmm'] {
     pcr,
     selection: { bank: 'sha256', pcrs: table.ascending('selection', 0, 23, quotedWith(pcr, profile)) },
     log: table.path('log'),
+    ima: table.choice('ima', ['optional', 'required'] as const, 'optional'),
+    imaLog: table.path('ima_log', IMA_LOG),
     ...(profile === 'ci' ? { directory: table.path('directory') } : {}),
   }
 }

@@ -105,8 +105,8 @@ export class ConfigTable {
     return value
   }
 
-  path(key: string): string {
-    const value = this.string(key)
+  path(key: string, or?: string): string {
+    const value = this.string(key, or)
     if (!value.startsWith('/') || value.includes('\0')) throw this.invalid(key, 'an absolute path')
     return value
   }

@@ -2,6 +2,7 @@ import { concat } from '../core/bytes.ts'
 import { messageOf } from '../core/error.ts'
 import type { PcrValues } from '../tcg/bank.ts'
 import { decodeCanonicalLog, encodeEvent, replayCanonicalLog, type VmmEvent } from '../tcg/canonical-event-log.ts'
+import { componentOf } from './component-of.ts'
 import { VmmError } from './error.ts'
 import { RUNNING, type FileView } from './file-view.ts'
 import { hashFile } from './hash-file.ts'
@@ -9,7 +10,7 @@ import { byPath } from './listing.ts'
 import type { VmmLog } from './log-file.ts'
 import { firstEvents } from './measurement.ts'
 import { checkProfile, isPerFile, type VmmComponent, type VmmProfile } from './profile.ts'
-import { isNamedLike, scan, type Scan } from './scan.ts'
+import { scan, type Scan } from './scan.ts'
 
 /** What `measure` will log and extend at the next boot. */
 export interface Prediction {
@@ -67,20 +68,11 @@ export function requireFirmwarePcrs(values: PcrValues): void {
 
 type Found = Pick<Scan, 'digests' | 'problem'>
 
-/** The component that measures what has this name; of several, the one with the longest name. */
-function ownerOf({ name: profile, components }: VmmProfile, name: string): VmmComponent {
-  const owner = components
-    .filter((component) => component.name === name || isFileOf(component, name))
-    .toSorted((a, b) => b.name.length - a.name.length)[0]
+function ownerOf(profile: VmmProfile, name: string): VmmComponent {
+  const owner = componentOf(profile, name)
   if (owner !== undefined) return owner
-  const names = components.map((component) => (isPerFile(component) ? `${component.name}/…` : component.name))
-  throw new VmmError('COMPONENT_UNKNOWN', `the profile ${profile} measures no ${name}, but ${names.join(', ')}`)
-}
-
-function isFileOf(component: VmmComponent, name: string): boolean {
-  if (!isPerFile(component) || !name.startsWith(`${component.name}/`)) return false
-  const parts = name.slice(component.name.length + 1).split('/')
-  return parts.every((part) => !['', '.', '..'].includes(part)) && isNamedLike(parts[0] ?? '', component.only)
+  const names = profile.components.map((one) => (isPerFile(one) ? `${one.name}/…` : one.name))
+  throw new VmmError('COMPONENT_UNKNOWN', `the profile ${profile.name} measures no ${name}, but ${names.join(', ')}`)
 }
 
 /** What a component's files will be, which lie elsewhere now; or nothing. */

@@ -66,6 +66,8 @@ describe('parseConfig', () => {
         pcr: 13,
         selection: { bank: 'sha256', pcrs: [0, 7, 13] },
         log: '/var/lib/attestry/vmm.cel',
+        ima: 'optional',
+        imaLog: '/sys/kernel/security/ima/binary_runtime_measurements',
         directory: '/var/lib/attestry/vmm',
       },
       api: {
@@ -93,6 +95,8 @@ describe('parseConfig', () => {
       pcr: 13,
       selection: { bank: 'sha256', pcrs: [0, 2, 4, 7, 13] },
       log: '/var/lib/attestry/vmm.cel',
+      ima: 'optional',
+      imaLog: '/sys/kernel/security/ima/binary_runtime_measurements',
     })
   })
 
