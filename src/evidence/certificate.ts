@@ -2,7 +2,8 @@ import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
 import { equal, toHex, type Hex } from '../core/bytes.ts'
 import { sha256 } from '../tcg/hash.ts'
-import { childrenOf, DER, readDer, tagged, type DerValue } from './der.ts'
+import { childrenOf, DER, readDer, tagged, wholeBytesOf, type DerValue } from './der.ts'
+import { requireEcdsaValue } from './ecdsa-value.ts'
 import { plainKeyInfo, rsaModulusOf } from './key-info.ts'
 import { isStrongKey, isStrongSignature } from './strength.ts'
 import { tpmNameOf, type TpmName } from './tpm-name.ts'
@@ -74,8 +75,9 @@ const EXTENSIONS = {
  */
 export function parseCertificate(der: Uint8Array): Certificate {
   if (der.length > MAX_DER) throw new RangeError(`expected at most ${MAX_DER} bytes, found ${der.length}`)
-  const { serialNumber, extensions } = decodeCertificate(readDer(der))
+  const { serialNumber, extensions, signature } = decodeCertificate(readDer(der))
   const source = new x509.X509Certificate(Uint8Array.from(der))
+  if (source.signatureAlgorithm.name === 'ECDSA') requireEcdsaValue(signature)
   const publicKeyInfo = plainKeyInfo(new Uint8Array(source.publicKey.rawData))
   return {
     fingerprint: toHex(sha256(der)),
@@ -101,8 +103,12 @@ export function parseCertificate(der: Uint8Array): Certificate {
 }
 
 /** What the library does not give, or gives too kindly (RFC 5280, section 4.1). */
-function decodeCertificate(certificate: DerValue): { serialNumber: Hex; extensions: readonly X509Extension[] } {
-  const [tbs, algorithm] = childrenOf(tagged(certificate, DER.SEQUENCE))
+function decodeCertificate(certificate: DerValue): {
+  serialNumber: Hex
+  extensions: readonly X509Extension[]
+  signature: Uint8Array
+} {
+  const [tbs, algorithm, signature] = childrenOf(tagged(certificate, DER.SEQUENCE))
   const parts = childrenOf(tagged(tbs, DER.SEQUENCE))
   const [serialNumber, tbsAlgorithm] = parts[0]?.tag === 0xa0 ? parts.slice(1) : parts
   if (algorithm === undefined || tbsAlgorithm === undefined || !equal(algorithm.bytes, tbsAlgorithm.bytes)) {
@@ -112,6 +118,7 @@ function decodeCertificate(certificate: DerValue): { serialNumber: Hex; extensio
   return {
     serialNumber: toHex(tagged(serialNumber, DER.INTEGER).content),
     extensions: extensions === undefined ? [] : decodeExtensions(extensions),
+    signature: wholeBytesOf(signature),
   }
 }
 

@@ -62,6 +62,13 @@ export function tagged(value: DerValue | undefined, tag: number): DerValue {
   return value
 }
 
+/** What is in a BIT STRING of whole bytes. @throws ReadError where its last byte is not used whole */
+export function wholeBytesOf(value: DerValue | undefined): Uint8Array {
+  const { content } = tagged(value, DER.BIT_STRING)
+  if (content[0] !== 0) throw new ReadError('expected a BIT STRING of whole bytes')
+  return content.subarray(1)
+}
+
 function readValue(reader: Reader, of: Uint8Array): DerValue {
   const start = reader.offset
   const tag = reader.u8()

@@ -1,6 +1,6 @@
 import { concat, fromHex } from '../core/bytes.ts'
 import { Writer } from '../core/writer.ts'
-import { childrenOf, DER, readDer, tagged, type DerValue } from './der.ts'
+import { childrenOf, DER, readDer, tagged, wholeBytesOf, type DerValue } from './der.ts'
 import { oidOf } from './x509-extension.ts'
 
 const RSA = '1.2.840.113549.1.1.1'
@@ -26,7 +26,7 @@ export function plainKeyInfo(publicKeyInfo: Uint8Array): Uint8Array {
 export function rsaModulusOf(publicKeyInfo: Uint8Array): Uint8Array | undefined {
   const { algorithm, key } = decode(publicKeyInfo)
   if (algorithm !== RSA) return undefined
-  const [modulus] = childrenOf(tagged(readDer(key.content.subarray(1)), DER.SEQUENCE))
+  const [modulus] = childrenOf(tagged(readDer(wholeBytesOf(key)), DER.SEQUENCE))
   const { content } = tagged(modulus, DER.INTEGER)
   return content.subarray(content[0] === 0 ? 1 : 0)
 }

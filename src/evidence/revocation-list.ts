@@ -3,7 +3,8 @@ import * as x509 from '@peculiar/x509'
 import { equal, toHex, type Hex } from '../core/bytes.ts'
 import { ReadError } from '../core/reader.ts'
 import { sha256 } from '../tcg/hash.ts'
-import { childrenOf, DER, readDer, tagged, type DerValue } from './der.ts'
+import { childrenOf, DER, readDer, tagged, wholeBytesOf, type DerValue } from './der.ts'
+import { requireEcdsaValue } from './ecdsa-value.ts'
 import { EvidenceError } from './error.ts'
 import { isStrongSignature } from './strength.ts'
 import { authorityKeyOf, decodeExtensions, extensionValue, type X509Extension } from './x509-extension.ts'
@@ -56,6 +57,7 @@ export function parseRevocationList(der: Uint8Array): RevocationList {
       throw new EvidenceError('CRL_EXTENSION', `expected a complete list, found the critical ${critical.type}`)
     }
     const source = new x509.X509Crl(Uint8Array.from(der))
+    if (source.signatureAlgorithm.name === 'ECDSA') requireEcdsaValue(parts.signature)
     return {
       fingerprint: toHex(sha256(der)),
       issuer: source.issuer,
@@ -81,11 +83,11 @@ interface Parts {
   readonly nextUpdate: DerValue | undefined
   readonly entries: readonly DerValue[]
   readonly extensions: readonly X509Extension[]
+  readonly signature: Uint8Array
 }
 
 function decodeParts(list: DerValue): Parts {
   const [tbs, algorithm, signature, ...more] = childrenOf(tagged(list, DER.SEQUENCE))
-  tagged(signature, DER.BIT_STRING)
   const [version, tbsAlgorithm, issuerName, thisUpdate, nextUpdate, ...rest] = childrenOf(tagged(tbs, DER.SEQUENCE))
   const { content } = tagged(version, DER.INTEGER)
   if (more.length > 0 || content.length !== 1 || content[0] !== VERSION_2) throw new ReadError('expected version 2')
@@ -101,6 +103,7 @@ function decodeParts(list: DerValue): Parts {
     nextUpdate,
     entries: entries === undefined ? [] : childrenOf(entries),
     extensions: decodeExtensions(wrapped),
+    signature: wholeBytesOf(signature),
   }
 }
 

@@ -114,6 +114,23 @@ export async function makeEk() {
   }
 }
 
+/** An RSA-2048 EK with a given key. */
+export async function makeRsaEk(publicKey: CryptoKey) {
+  const { n = '' } = await crypto.subtle.exportKey('jwk', publicKey)
+  const area = tpmtPublic('01-ovmf-baseline/ek.pub')
+  area.set(Buffer.from(n, 'base64url'), area.length - 256)
+  return {
+    public: area,
+    certificate: (issuer: Authority, parts: CertificateParts) =>
+      issue('CN=An EK', publicKey, issuer, {
+        keyUsage: x509.KeyUsageFlags.keyEncipherment,
+        extendedKeyUsage: ['2.23.133.8.1'],
+        tpm: { manufacturer: 'id:49465800', model: 'SLB 9672' },
+        ...parts,
+      }),
+  }
+}
+
 async function makeKeys(rsa: AuthorityParts['algorithm']): Promise<CryptoKeyPair> {
   if (rsa === undefined) return crypto.subtle.generateKey(P256, true, ['sign', 'verify'])
   const algorithm = { ...rsa, publicExponent: Uint8Array.of(1, 0, 1) }
