@@ -90,6 +90,11 @@ const commands: readonly { name: string; description: string; load: () => Promis
     load: async () => (await import('./key.ts')).keyCommand(),
   },
   {
+    name: 'trust',
+    description: 'the TPM vendors who are trusted: add, list, check certificates',
+    load: async () => (await import('./trust.ts')).trustCommand(),
+  },
+  {
     name: 'audit',
     description: 'verify the record',
     load: async () => (await import('./audit.ts')).auditCommand(),

@@ -5,7 +5,7 @@ import { TcgError } from '../tcg/error.ts'
 import { sha256 } from '../tcg/hash.ts'
 import { decodePublic, type TpmPublic } from '../tcg/public.ts'
 import { parseCertificate, type Certificate } from './certificate.ts'
-import { findPath, type CertificatePath } from './chain.ts'
+import { findPath } from './chain.ts'
 import { endorsementFindings, type EndorsementFinding } from './endorsement-finding.ts'
 import { EvidenceError, type EvidenceErrorCode } from './error.ts'
 import { publicKeyInfoOf } from './public-key-info.ts'
@@ -35,17 +35,24 @@ export interface EndorsementClaim {
   readonly templates?: ReadonlySet<TemplateName>
 }
 
+/** What a certificate is held against: all of a claim but the key. */
+export type CertificateClaim = Omit<EndorsementClaim, 'ekPublic' | 'templates'>
+
 /** A TPM that a trusted root vouches for. */
-export interface Endorsement {
+export interface Endorsement extends EndorsedCertificate {
   /** SHA-256 of the EK's TPMT_PUBLIC. */
   readonly hostId: Hex
+  readonly template: TemplateName
+}
+
+/** An EK certificate that a trusted root vouches for; of whose TPM is another question. */
+export interface EndorsedCertificate {
   readonly assurance: 'Software' | 'Hardware'
   /** The names of the EK certificate and of the root. */
   readonly subject: string
   readonly root: string
   /** SHA-256 of the root's DER. */
   readonly rootFingerprint: Hex
-  readonly template: TemplateName
   /** What the certificate says of the TPM; undefined where it names no manufacturer. */
   readonly tpm: TpmIdentity | undefined
   /** Of each certificate below the root, the EK's first. */
@@ -71,41 +78,48 @@ const EMULATOR = { vendorId: '00001014', model: /swtpm/i }
 export async function verifyEndorsement(claim: EndorsementClaim): Promise<Endorsement> {
   const ekPublic = Uint8Array.from(claim.ekPublic)
   const { ek, template } = endorsementKeyOf(ekPublic, claim.templates)
-  const certificate = certificateOf('CERTIFICATE_MALFORMED', claim.ekCertificate)
-  const anchors = claim.trustAnchors.map((der) => certificateOf('TRUST_ANCHOR_MALFORMED', der))
-  const intermediates = (claim.intermediates ?? []).map((der) => certificateOf('CERTIFICATE_MALFORMED', der))
-  const lists = (claim.revocationLists ?? []).map(parseRevocationList)
-  requireEkCertificate(certificate, ek)
+  const certificate = ekCertificateOf(claim)
   if (!equal(certificate.publicKeyInfo, publicKeyInfoOf(ek))) {
     throw new EvidenceError('CERTIFICATE_OTHER_KEY', `the certificate of "${certificate.subject}" is not for this EK`)
   }
-  const path = await findPath(certificate, { anchors, intermediates }, claim.at)
-  const revocation = await checkRevocation(path, { ...claim.revocation, lists }, claim.at)
-  return {
-    ...endorsement(path, claim.hardwareRoots ?? new Set()),
-    hostId: toHex(sha256(ekPublic)),
-    template,
-    revocation,
-  }
+  return { ...(await endorse(certificate, claim)), hostId: toHex(sha256(ekPublic)), template }
 }
 
-function endorsement(
-  path: CertificatePath,
-  hardwareRoots: ReadonlySet<Hex>,
-): Omit<Endorsement, 'hostId' | 'template' | 'revocation'> {
-  const [certificate] = path
+/**
+ * Verifies that a trusted root vouches for an EK certificate. Says nothing about any TPM: a certificate is public, and whoever
+ * shows one need not hold its key.
+ *
+ * @throws EvidenceError as `verifyEndorsement`, but for the EK
+ */
+export async function verifyEkCertificate(claim: CertificateClaim): Promise<EndorsedCertificate> {
+  return endorse(ekCertificateOf(claim), claim)
+}
+
+function ekCertificateOf({ ekCertificate }: CertificateClaim): Certificate {
+  const certificate = certificateOf('CERTIFICATE_MALFORMED', ekCertificate)
+  requireEkCertificate(certificate)
+  return certificate
+}
+
+async function endorse(certificate: Certificate, claim: CertificateClaim): Promise<EndorsedCertificate> {
+  const anchors = claim.trustAnchors.map((der) => certificateOf('TRUST_ANCHOR_MALFORMED', der))
+  const intermediates = (claim.intermediates ?? []).map((der) => certificateOf('CERTIFICATE_MALFORMED', der))
+  const lists = (claim.revocationLists ?? []).map(parseRevocationList)
+  const path = await findPath(certificate, { anchors, intermediates }, claim.at)
+  const revocation = await checkRevocation(path, { ...claim.revocation, lists }, claim.at)
   const root = path.at(-1)
-  if (certificate === undefined || root === undefined) throw new RangeError('a path has two ends')
+  if (root === undefined) throw new RangeError('a path has two ends')
   const tpm = tpmIdentityOf(certificate.tpm)
   const findings = endorsementFindings(path, tpm)
   const computable = findings.some(({ code }) => code === 'ROCA_EK' || code === 'ROCA_AUTHORITY')
-  const hardware = hardwareRoots.has(root.fingerprint) && isHardware(certificate, tpm) && !computable
+  const vendors = claim.hardwareRoots?.has(root.fingerprint) === true
   return {
-    assurance: hardware ? 'Hardware' : 'Software',
+    assurance: vendors && isHardware(certificate, tpm) && !computable ? 'Hardware' : 'Software',
     subject: certificate.subject,
     root: root.subject,
     rootFingerprint: root.fingerprint,
     tpm,
+    revocation,
     findings,
   }
 }
@@ -136,12 +150,12 @@ function certificateOf(code: EvidenceErrorCode, der: Uint8Array): Certificate {
   }
 }
 
-function requireEkCertificate({ authority, extendedKeyUsage, keyUsage }: Certificate, ek: TpmPublic): void {
+function requireEkCertificate({ authority, extendedKeyUsage, keyUsage, rsaModulus }: Certificate): void {
   if (authority !== undefined) throw new EvidenceError('CERTIFICATE_USAGE', 'an EK certificate is no authority')
   if (extendedKeyUsage !== undefined && !extendedKeyUsage.includes(EK_CERTIFICATE)) {
     const found = extendedKeyUsage.join(', ')
     throw new EvidenceError('CERTIFICATE_USAGE', `expected the usage ${EK_CERTIFICATE}, found ${found}`)
   }
-  const usage = ek.type === 'rsa' ? 'keyEncipherment' : 'keyAgreement'
+  const usage = rsaModulus === undefined ? 'keyAgreement' : 'keyEncipherment'
   if (keyUsage?.[usage] !== true) throw new EvidenceError('CERTIFICATE_USAGE', `expected the key usage ${usage}`)
 }

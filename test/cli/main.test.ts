@@ -28,6 +28,9 @@ const commands = [
   ['op', 'run'],
   ['key', 'list'],
   ['key', 'generate'],
+  ['trust', 'add'],
+  ['trust', 'list'],
+  ['trust', 'check'],
   ['audit', 'verify'],
 ] as const
 
