@@ -80,7 +80,7 @@ export const ENDORSEMENT_TEMPLATES: Readonly<Record<TemplateName, EndorsementTem
  */
 export function encodeEndorsementTemplate(
   template: EndorsementTemplate,
-  nonce = new Uint8Array(),
+  nonce: Uint8Array = new Uint8Array(),
 ): Uint8Array<ArrayBuffer> {
   const { nameAlgorithm, attributes, authPolicy, aesBits, key } = template
   const writer = new Writer()

@@ -131,6 +131,16 @@ export async function makeRsaEk(publicKey: CryptoKey) {
   }
 }
 
+/** An EK certificate for a given key. */
+export function issueFor(publicKey: CryptoKey, issuer: Authority): Promise<Uint8Array<ArrayBuffer>> {
+  const { keyEncipherment, keyAgreement } = x509.KeyUsageFlags
+  return issue('CN=An EK', publicKey, issuer, {
+    keyUsage: publicKey.algorithm.name.startsWith('RSA') ? keyEncipherment : keyAgreement,
+    extendedKeyUsage: ['2.23.133.8.1'],
+    tpm: { manufacturer: 'id:49465800', model: 'SLB 9672' },
+  })
+}
+
 async function makeKeys(rsa: AuthorityParts['algorithm']): Promise<CryptoKeyPair> {
   if (rsa === undefined) return crypto.subtle.generateKey(P256, true, ['sign', 'verify'])
   const algorithm = { ...rsa, publicExponent: Uint8Array.of(1, 0, 1) }

@@ -6,16 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
 import { manufactureSwtpm, startSwtpm } from '../../hil/stack/swtpm.ts'
-import { Writer } from '../../src/core/writer.ts'
 import { DeviceError } from '../../src/device/error.ts'
 import { AK_TEMPLATE } from '../../src/tpm/ak-template.ts'
 import { OWNER, PASSWORD } from '../../src/tpm/commands.ts'
-import { EK_TEMPLATE } from '../../src/tpm/ek-template.ts'
+import { encodeEndorsementTemplate, ENDORSEMENT_TEMPLATES } from '../../src/tcg/endorsement-template.ts'
 import { makeCredential } from '../../src/tpm/make-credential.ts'
 import { Tpm, type TpmConfig } from '../../src/tpm/tpm.ts'
 import { tpmError, tpmSuite } from './suite.ts'
 import { startSwtpmProxy, type SwtpmProxy } from './swtpm-proxy.ts'
-import { held, withTss } from './tss.ts'
+import { createPrimary, held, withTss } from './tss.ts'
 
 const PCR_0 = { bank: 'sha256', pcrs: [0] } as const
 const POLICY_SECRET = 0x151
@@ -270,7 +269,11 @@ describe('Tpm on swtpm', () => {
     it('activates credentials with an EK that is made for the time being', async () => {
       const tpm = open()
       const ekPublic = withTss(tcti, ({ commands }) => {
-        const [key, tpm2bPublic] = createPrimary(commands, 0x10b, EK_TEMPLATE)
+        const [key, tpm2bPublic] = createPrimary(
+          commands,
+          0x10b,
+          encodeEndorsementTemplate(ENDORSEMENT_TEMPLATES['L-1']),
+        )
         commands.FlushContext(key)
         return tpm2bPublic.subarray(2)
       })
@@ -291,12 +294,4 @@ async function whenReady<T>(call: () => Promise<T>): Promise<T> {
       if (!(error instanceof DeviceError)) throw error
     }
   }
-}
-
-type Commands = Parameters<Parameters<typeof withTss>[1]>[0]['commands']
-
-function createPrimary(commands: Commands, hierarchy: number, template: Uint8Array): [number, Uint8Array] {
-  const sensitive = Uint8Array.of(0, 4, 0, 0, 0, 0)
-  const tpm2bPublic = new Writer().sized16(template).finish()
-  return commands.CreatePrimary(hierarchy, [PASSWORD], sensitive, tpm2bPublic, Uint8Array.of(0, 0), new Uint8Array(4))
 }
