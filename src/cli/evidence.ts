@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { KERNEL_LOGS, collectEvidence } from '../agent/collect-evidence.ts'
+import { readRevocationStore } from '../auditor/revocation-store.ts'
 import { readTrustStore } from '../auditor/trust-store.ts'
 import { toHex } from '../core/bytes.ts'
 import { parseAppraisalPolicy } from '../evidence/appraisal-policy.ts'
 import { appraiseEvidence } from '../evidence/appraise-evidence.ts'
+import type { AppraisalContext } from '../evidence/appraise-tpm.ts'
 import type { Claim } from '../evidence/claim.ts'
 import { encodeEvidence } from '../evidence/evidence-file.ts'
 import { policyOf } from '../evidence/policy-of.ts'
@@ -110,7 +112,7 @@ async function appraiseFile(file: string | undefined, options: AppraiseOptions):
   const result = await appraiseEvidence(evidence, policy, {
     ...(options.nonce === undefined ? {} : { nonce: readNonce(options.nonce) }),
     at: options.at === undefined ? new Date() : new Date(Number(options.at) * 1000),
-    trustAnchors: options.trust === undefined ? [] : readTrustStore(resolve(options.trust)),
+    ...trustOf(options.trust),
     hardwareRoots: fingerprintsIn(options.hardware),
   })
   const { ok, claims, vmmHash } = result
@@ -137,6 +139,19 @@ async function makePolicy(
     )
   } finally {
     await target.discard()
+  }
+}
+
+/** The trust store's certificates and revocation lists; none without a store, so that no certificate is trusted. */
+function trustOf(
+  directory: string | undefined,
+): Pick<AppraisalContext, 'trustAnchors' | 'revocationLists' | 'leastNumbers'> {
+  if (directory === undefined) return { trustAnchors: [] }
+  const { lists, leastNumbers } = readRevocationStore(resolve(directory))
+  return {
+    trustAnchors: readTrustStore(resolve(directory)),
+    revocationLists: lists.map(({ der }) => der),
+    leastNumbers,
   }
 }
 

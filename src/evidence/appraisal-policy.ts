@@ -31,6 +31,10 @@ export interface TpmRules {
   readonly assurance: 'none' | 'Software' | 'Hardware'
   /** `id:` and the vendor's identifier, as the EK certificate has it; empty for any. */
   readonly manufacturers: readonly string[]
+  /** Whether each certificate below the root must be covered by a revocation list. */
+  readonly requireRevocation: boolean
+  /** What is done about keys that can be computed, firmware with an advisory, and vendors that nobody knows. */
+  readonly knownWeaknesses: 'deny' | 'allow'
   /** The lowest firmwareVersion of a quote. */
   readonly minFirmware: bigint
 }
@@ -127,6 +131,8 @@ function tpmOf(table: ConfigTable): TpmRules {
   return {
     assurance: table.choice('assurance', ['none', 'Software', 'Hardware'], 'Software'),
     manufacturers: table.texts('manufacturers', MANUFACTURER, 'id: and 8 digits, as in the EK certificate'),
+    requireRevocation: table.boolean('require_revocation'),
+    knownWeaknesses: table.choice('known_weaknesses', ['deny', 'allow'], 'deny'),
     minFirmware: BigInt(minFirmware),
   }
 }

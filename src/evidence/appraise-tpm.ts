@@ -1,8 +1,8 @@
 import { equal, toHex, type Hex } from '../core/bytes.ts'
-import type { AppraisalPolicy } from './appraisal-policy.ts'
+import type { AppraisalPolicy, TpmRules } from './appraisal-policy.ts'
 import { claim, notCovered, type Claim } from './claim.ts'
 import { compareClock } from './clock.ts'
-import { verifyEndorsement } from './endorsement.ts'
+import { verifyEndorsement, type Endorsement } from './endorsement.ts'
 import { EvidenceError } from './error.ts'
 import type { Evidence } from './evidence.ts'
 import type { VerifiedTpmQuote } from './tpm-quote.ts'
@@ -15,6 +15,9 @@ export interface AppraisalContext {
   readonly at: Date
   /** DER certificates of the trust store. */
   readonly trustAnchors: readonly Uint8Array[]
+  /** Revocation lists of the trust store, and the least number that each issuer's may have. */
+  readonly revocationLists?: readonly Uint8Array[]
+  readonly leastNumbers?: ReadonlyMap<string, bigint>
   /** Fingerprints of the trust store's roots that belong to vendors of hardware. */
   readonly hardwareRoots: ReadonlySet<Hex>
 }
@@ -29,11 +32,11 @@ export function appraiseQuote(quote: VerifiedTpmQuote, policy: AppraisalPolicy, 
   ]
 }
 
-/** Claims about the TPM's maker: `endorsement`, `assurance`, `manufacturer`. */
+/** Claims about the TPM's maker: `endorsement`, `assurance`, `revocation`, `tpm-weakness`, `manufacturer`. */
 export async function appraiseEndorsement(
   evidence: Evidence,
   { tpm }: AppraisalPolicy,
-  { at, trustAnchors, hardwareRoots }: AppraisalContext,
+  context: AppraisalContext,
 ): Promise<readonly Claim[]> {
   const { ekPublic, ekCertificate } = evidence.endorsement ?? {}
   const expected = 'an EK certificate that leads to a trusted root'
@@ -42,13 +45,18 @@ export async function appraiseEndorsement(
     return [notCovered('endorsement', expected, 'none', code)]
   }
   try {
-    const found = await verifyEndorsement({ ekPublic, ekCertificate, trustAnchors, at, hardwareRoots })
+    const { at, trustAnchors, hardwareRoots, revocationLists = [], leastNumbers = new Map() } = context
+    const revocation = { required: tpm.requireRevocation, leastNumbers }
+    const from = { trustAnchors, hardwareRoots, revocationLists, revocation, at }
+    const found = await verifyEndorsement({ ekPublic, ekCertificate, ...from })
     const enough = tpm.assurance !== 'Hardware' || found.assurance === 'Hardware'
     const least = tpm.assurance === 'none' ? 'any' : `at least ${tpm.assurance}`
     return [
       claim('endorsement', expected, `${found.subject}, by ${found.root}`, true, 'ENDORSEMENT_INVALID'),
       claim('assurance', least, found.assurance, enough, 'ASSURANCE_LOW'),
-      ...appraiseManufacturer(found.manufacturers, tpm.manufacturers),
+      appraiseRevocation(found),
+      appraiseWeakness(found, tpm.knownWeaknesses),
+      ...appraiseManufacturer(found.tpm?.vendorId, tpm.manufacturers),
     ]
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error
@@ -58,10 +66,24 @@ export async function appraiseEndorsement(
   }
 }
 
-function appraiseManufacturer(found: readonly string[], allowed: readonly string[]): readonly Claim[] {
+/** What was revoked, or has no list where the policy wants one, was refused before. */
+function appraiseRevocation({ revocation }: Endorsement): Claim {
+  const without = revocation.filter(({ status }) => status === 'not-covered').map(({ subject }) => subject)
+  const expected = 'not on its issuer’s revocation list'
+  if (without.length === 0) return claim('revocation', expected, 'on none', true, 'ENDORSEMENT_INVALID')
+  return notCovered('revocation', expected, `no list for ${without.join(', ')}`, 'NOT_IN_POLICY')
+}
+
+function appraiseWeakness({ findings }: Endorsement, known: TpmRules['knownWeaknesses']): Claim {
+  const found = findings.map(({ code, detail }) => `${detail} (${code})`).join('; ') || 'none'
+  if (findings.length > 0 && known === 'allow') return notCovered('tpm-weakness', 'nothing', found, 'NOT_IN_POLICY')
+  return claim('tpm-weakness', 'none that is known', found, findings.length === 0, 'TPM_WEAK')
+}
+
+function appraiseManufacturer(vendorId: string | undefined, allowed: readonly string[]): readonly Claim[] {
   if (allowed.length === 0) return []
-  const passed = found.length > 0 && found.every((one) => allowed.includes(one))
-  return [claim('manufacturer', allowed.join(' or '), found.join(', ') || 'none', passed, 'MANUFACTURER_DIFFERS')]
+  const found = vendorId === undefined ? 'none' : `id:${vendorId}`
+  return [claim('manufacturer', allowed.join(' or '), found, allowed.includes(found), 'MANUFACTURER_DIFFERS')]
 }
 
 function appraiseNonce({ extraData }: VerifiedTpmQuote, { freshness }: AppraisalPolicy, { nonce }: AppraisalContext) {

@@ -28,7 +28,7 @@ export type ClaimStatus = 'pass' | 'fail' | 'not-covered'
  * - `KEY_UNKNOWN`: the attestation key is not one that was enrolled
  * - `SIGNER_UNPLACED`: where in its TPM the key stands cannot be told from what was given
  * - `ENDORSEMENT_MISSING`, `ENDORSEMENT_INVALID`: no EK certificate, or one that no trusted root vouches for
- * - `ASSURANCE_LOW`, `MANUFACTURER_DIFFERS`, `FIRMWARE_OLD`: a TPM that the policy does not take
+ * - `ASSURANCE_LOW`, `MANUFACTURER_DIFFERS`, `FIRMWARE_OLD`, `TPM_WEAK`: a TPM that the policy does not take
  */
 export type ClaimCode =
   | 'NOT_IN_POLICY'
@@ -68,6 +68,7 @@ export type ClaimCode =
   | 'ASSURANCE_LOW'
   | 'MANUFACTURER_DIFFERS'
   | 'FIRMWARE_OLD'
+  | 'TPM_WEAK'
 
 /** One thing that was looked at, what it was held against, and what came of it. */
 export interface Claim {
