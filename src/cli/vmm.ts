@@ -3,6 +3,7 @@ import { appraiseProposal, type AppraisedProposal } from '../auditor/appraise-pr
 import { toHex, type Hex } from '../core/bytes.ts'
 import { approveVmm } from '../ledger/approve.ts'
 import { NO_END } from '../ledger/state.ts'
+import { sha256 } from '../record/hash.ts'
 import { makeChange } from './change.ts'
 import {
   DIRECTORY,
@@ -92,7 +93,7 @@ async function approveProposed(vmmHash: Hex, options: ApproveOptions): Promise<v
       )
     }
     const { status, approvals } = await output.progress('approving', () =>
-      approveVmm(ledger, signer, vmmHash, options.validUntil),
+      approveVmm(ledger, signer, vmmHash, options.validUntil, log && sha256(log)),
     )
     output.result(
       { ok: true, vmmHash, status, approvals, ...(appraisal === undefined ? {} : { claims: appraisal.claims }) },

@@ -16,6 +16,7 @@ export interface ApprovedVmm {
  * Enters one approver's approval of a VMM, for its present epoch.
  *
  * @param validUntil seconds since the epoch, inclusive; approvals count together where they name the same
+ * @param checked the SHA-256 of the event log that the approver looked at; without, the proposal's as the ledger has it
  * @throws LedgerError as `submit`
  */
 export async function approveVmm(
@@ -23,12 +24,14 @@ export async function approveVmm(
   approver: DigestSigner,
   vmmHash: Hex,
   validUntil = NO_END,
+  checked?: Hex,
 ): Promise<ApprovedVmm> {
-  const { epoch } = await ledger.vmm(vmmHash)
+  const { epoch, manifestHash: proposed } = await ledger.vmm(vmmHash)
+  const manifestHash = checked ?? proposed
   const { term } = await ledger.approvers()
-  const data = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch, validUntil, []]) as Hex
+  const data = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, epoch, manifestHash, validUntil, []]) as Hex
   await ledger.submit(approver, { to: 'vmmRegistry', data })
-  const decision = decisionHash({ kind: 'VmmApproval', content: { vmmHash, epoch, validUntil, term } })
+  const decision = decisionHash({ kind: 'VmmApproval', content: { vmmHash, epoch, manifestHash, validUntil, term } })
   const [{ status }, approvals] = [await ledger.vmm(vmmHash), await ledger.approvalsOf('vmmRegistry', decision)]
   return { status, approvals }
 }

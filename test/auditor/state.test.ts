@@ -3,6 +3,7 @@ import { LedgerHistory } from '../../src/auditor/state.ts'
 import type { Hex } from '../../src/core/bytes.ts'
 import type { LedgerEvent } from '../../src/ledger/event.ts'
 import { NO_END } from '../../src/ledger/state.ts'
+import { ZERO_HASH } from '../../src/record/hash.ts'
 import { BOB, CAROL, DATA, HOST, HOST_ADDRESS, OWNER, VMM } from './events.ts'
 import {
   address,
@@ -81,7 +82,7 @@ describe('LedgerHistory', () => {
 
   it('carries a decision by the approvals of the present term alone', () => {
     const { decisions } = new LedgerHistory()
-    const content = { vmmHash: VMM, epoch: 1, validUntil: NO_END, term: 1 }
+    const content = { vmmHash: VMM, epoch: 1, manifestHash: ZERO_HASH, validUntil: NO_END, term: 1 }
     const history = new LedgerHistory()
     history.apply(approversChanged(1))
     const support = () => history.decisions.supportOf('vmmRegistry', { kind: 'VmmApproval', content })
