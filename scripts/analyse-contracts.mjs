@@ -106,8 +106,8 @@ const settled = [
   ['unused-return', ['History.archive'], 'the values before and after, which the caller has'],
   [
     'unused-return',
-    ['HostRegistry._requireBond', 'HostRegistry.rotateAddress'],
-    'the quote proves whose it is; what VMM it shows matters to neither',
+    ['HostRegistry._requireBond', 'HostRegistry.rotateAddress', 'HostRegistry.replaceAddress'],
+    'the quote proves whose it is; what VMM it shows matters to none of them',
   ],
   ['unused-return', ['VmmRegistry.propose'], 'whether an address speaks for the host: anybody may submit its quote'],
 ]
