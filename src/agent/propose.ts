@@ -63,7 +63,7 @@ export async function proposeVmm(options: {
     const { values, log } = await readMeasurement(tpm, config, config.log)
     const [measured, manifestHash] = [vmmHash(config.selection, values), sha256(log.bytes)]
     const found = await ledger.vmm(measured)
-    if (found.status === 'Proposed' || found.status === 'Authorised') {
+    if (found.status === 'Proposed' || (await ledger.isAuthorised(measured))) {
       const { epoch, status } = found
       return { hostId, vmmHash: measured, epoch, status, manifestHash: found.manifestHash, proposed: false }
     }
