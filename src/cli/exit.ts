@@ -37,6 +37,7 @@ const codes: Readonly<Record<string, number>> = {
   DEPLOYMENT_INVALID: EXIT.usage,
   DEPLOYMENT_CHANGED: EXIT.usage,
   ENDPOINT_INVALID: EXIT.usage,
+  TRANSACTION_TYPE_UNSUPPORTED: EXIT.usage,
   KEY_FILE_INVALID: EXIT.usage,
   KEY_FILE_UNSAFE: EXIT.usage,
   KEY_LABEL_INVALID: EXIT.usage,

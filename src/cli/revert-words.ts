@@ -58,7 +58,7 @@ const hostWords = {
 const vmmWords = {
   None: 'nobody has proposed this VMM',
   Proposed: 'this VMM is proposed already, and waits for approvals',
-  Authorised: 'this VMM is authorised already: there is nothing to approve',
+  Authorised: 'this VMM is authorised already; where its validity is over, propose it anew',
   Revoked: 'this VMM is revoked: it comes back only by a new proposal and new approvals',
 } as const
 
