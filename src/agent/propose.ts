@@ -39,6 +39,14 @@ export function profileOf({ hsm, vmm }: Pick<AgentConfig, 'hsm' | 'vmm'>): VmmPr
   })
 }
 
+/** What there is to do about a host that is not active. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  None: ': enrol it first ("attestry host enrol")',
+  Suspended: ': a registrar can put it back ("attestry host reinstate")',
+  Retired:
+    ', and that is for good: another TPM has to be enrolled (for a local stack: "attestry dev down", remove its directory, "attestry dev up")',
+}
+
 /**
  * Proposes the VMM that this host runs, with a quote. Where it is proposed or authorised already, nothing is submitted.
  *
@@ -56,7 +64,8 @@ export async function proposeVmm(options: {
   const hostId = sha256((await tpm.endorsementKey()).public)
   const host = await ledger.host(hostId)
   if (host.status !== 'Active') {
-    throw new EnrolError('HOST_NOT_ACTIVE', `expected an active host, ${hostId} has the status ${host.status}`)
+    const found = `expected an active host, ${hostId} has the status ${host.status}`
+    throw new EnrolError('HOST_NOT_ACTIVE', `${found}${REMEDIES[host.status] ?? ''}`)
   }
   const { public: akPublic } = await tpm.attestationKey()
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
