@@ -3,6 +3,7 @@
 //   node scripts/bootstrap.mjs            install what is missing
 //   node scripts/bootstrap.mjs run -- …   the same, then run a program with node_modules/.bin first on the path
 //   node scripts/bootstrap.mjs analysis run -- …   the same, with what Python packages want to be installed
+//   node scripts/bootstrap.mjs tests run -- …      the same, with what only tests need
 //
 // Plain JavaScript without dependencies: it runs under any Node from 18 on, before anything is installed. Everything it
 // says goes to standard error, so that a command's --json stays alone on standard output. It says what it is about to
@@ -30,6 +31,8 @@ const isRoot = process.getuid?.() === 0
 const requirements = [
   { package: 'swtpm', there: () => program('swtpm') },
   { package: 'swtpm-tools', there: () => program('swtpm_setup') && program('swtpm_localca') },
+  // Tests take it as an outside judge.
+  { package: 'tpm2-tools', there: () => program('tpm2_eventlog') },
   { package: 'softhsm2', there: () => library('softhsm/libsofthsm2.so') || library('pkcs11/libsofthsm2.so') },
   { package: 'libtss2-esys-3.0.2-0', there: () => library('libtss2-esys.so.0') },
   { package: 'libtss2-mu0', there: () => library('libtss2-mu.so.0') },
@@ -37,12 +40,22 @@ const requirements = [
   { package: 'libtss2-tctildr0', there: () => library('libtss2-tctildr.so.0') },
   { package: 'libtss2-tcti-swtpm0', there: () => library('libtss2-tcti-swtpm.so.0') },
   { package: 'libtss2-tcti-device0', there: () => library('libtss2-tcti-device.so.0') },
+  { package: 'tpm2-tools', there: () => program('tpm2_nvwrite') },
+  { package: 'openssl', there: () => program('openssl') },
   { package: 'python3', there: () => program('python3') },
   { package: 'make', there: () => program('make') },
   { package: 'g++', there: () => program('g++') },
 ]
 
 const words = process.argv.slice(2)
+if (words[0] === 'tests') {
+  words.shift()
+  requirements.push(
+    { package: 'ima-evm-utils', there: () => program('evmctl') },
+    { package: 'systemd', there: () => program('systemd-analyze') },
+    { package: 'chromium', there: () => program('chromium') },
+  )
+}
 if (words[0] === 'analysis') {
   words.shift()
   requirements.push(
@@ -55,7 +68,7 @@ if (words[0] === 'analysis') {
 }
 const [mode, separator, command, ...args] = words
 if (!(mode === undefined || (mode === 'run' && separator === '--' && command !== undefined))) {
-  fail('usage: node scripts/bootstrap.mjs [analysis] [run -- PROGRAM ARGUMENTS…]')
+  fail('usage: node scripts/bootstrap.mjs [tests | analysis] [run -- PROGRAM ARGUMENTS…]')
 }
 
 const missing = requirements.filter((requirement) => !requirement.there()).map((requirement) => requirement.package)

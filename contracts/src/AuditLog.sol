@@ -48,13 +48,15 @@ contract AuditLog is IAuditLog, EIP712 {
     /// @param words What is hashed of a record, in EIP-712's order, with what all of the context's records share filled in.
     /// @param verdict What speaks against all of its records.
     /// @param validUntil The VMM's end of validity.
+    /// @param isCounted Whether what its records do are uses of their grant.
     /// @param isAsked Whether the policy was; the three below are its answer.
-    /// @param wanted How many uses its records claim.
+    /// @param wanted How many uses its records claim; when they are counted, how many of them are too many.
     struct Standing {
         bytes32[14] words;
         uint8 verdict;
         Assurance assurance;
         uint64 validUntil;
+        bool isCounted;
         bool isAsked;
         bool isGranted;
         uint64 notBefore;
@@ -80,6 +82,10 @@ contract AuditLog is IAuditLog, EIP712 {
     );
 
     uint256 private constant TIMESTAMP_TOLERANCE_S = 3600;
+
+    /// @dev In blocks before the batch's anchor, and as far as an anchor reaches. Without an end to it a host would choose the block at
+    /// which it was still active, its VMM authorised and the grant not revoked.
+    uint256 private constant MAX_POLICY_AGE = 256;
 
     IHostRegistry private immutable HOSTS;
     IVmmRegistry private immutable VMMS;
@@ -113,7 +119,7 @@ contract AuditLog is IAuditLog, EIP712 {
         require(bodies.length == header.count, CountIs(bodies.length));
         Standing[] memory standings = new Standing[](contexts.length);
         for (uint256 c = 0; c < contexts.length; ++c) {
-            _stand(standings[c], header.hostId, contexts[c], vmmHash, shared);
+            _stand(standings[c], header, contexts[c], vmmHash, shared);
         }
         bytes memory verdicts = _judge(header, contexts, bodies, standings);
         _countUses(contexts, bodies, standings, verdicts);
@@ -125,8 +131,7 @@ contract AuditLog is IAuditLog, EIP712 {
         (bytes32 vmmHash, uint8 verdict) = _append(header, quote);
         (HostStatus status, ) = HOSTS.standingAt(header.hostId, header.anchorBlock);
         if (status != HostStatus.Active) verdict |= Verdict.HOST_NOT_ACTIVE;
-        (VmmStatus vmm, uint64 validUntil) = VMMS.standingAt(vmmHash, header.anchorBlock);
-        if (vmm != VmmStatus.Authorised || block.timestamp > validUntil) verdict |= Verdict.VMM_UNKNOWN;
+        if (!_isAuthorised(vmmHash, header.anchorBlock)) verdict |= Verdict.VMM_UNKNOWN;
         _announce(header, BatchMode.Anchored, vmmHash, abi.encodePacked(verdict));
     }
 
@@ -289,22 +294,27 @@ contract AuditLog is IAuditLog, EIP712 {
     // Judging
     // -------------------------------------------------------------------------
 
-    /// @dev What a context has for all of its records.
+    /// @dev What a context has for all of its records. It only names a VMM: where the quote shows another, as after an honest update,
+    /// its uses count if that one is authorised too. Otherwise any code could use up anybody's grants.
     function _stand(
         Standing memory standing,
-        bytes32 hostId,
+        BatchHeader calldata header,
         RecordContext calldata context,
         bytes32 provenVmmHash,
         uint8 verdict
     ) private view {
+        bytes32 hostId = header.hostId;
+        bool isProven_ = context.vmmHash == provenVmmHash;
+        bool isStale = uint256(context.policyBlock) + MAX_POLICY_AGE < header.anchorBlock;
+        standing.isCounted = !isStale && (isProven_ || _isAuthorised(provenVmmHash, header.anchorBlock));
         HostStatus status;
         (status, standing.assurance) = HOSTS.standingAt(hostId, context.policyBlock);
         VmmStatus vmm;
         (vmm, standing.validUntil) = VMMS.standingAt(context.vmmHash, context.policyBlock);
         if (status != HostStatus.Active) verdict |= Verdict.HOST_NOT_ACTIVE;
         if (vmm != VmmStatus.Authorised) verdict |= Verdict.VMM_UNKNOWN;
-        if (context.vmmHash != provenVmmHash) verdict |= Verdict.VMM_UNPROVEN;
-        if (context.policyBlock >= block.number) verdict |= Verdict.TIMESTAMP_FAR;
+        if (!isProven_) verdict |= Verdict.VMM_UNPROVEN;
+        if (isStale || context.policyBlock >= block.number) verdict |= Verdict.TIMESTAMP_FAR;
         standing.verdict = verdict;
         bytes32[14] memory words = standing.words;
         words[0] = RECORD_TYPEHASH;
@@ -315,6 +325,12 @@ contract AuditLog is IAuditLog, EIP712 {
         words[7] = context.dataId;
         words[8] = context.grantId;
         words[9] = bytes32(uint256(context.policyBlock));
+    }
+
+    /// @dev Whether what a batch's quote shows was authorised at its anchor, and its validity is not over.
+    function _isAuthorised(bytes32 provenVmmHash, uint64 anchorBlock) private view returns (bool) {
+        (VmmStatus status, uint64 validUntil) = VMMS.standingAt(provenVmmHash, anchorBlock);
+        return status == VmmStatus.Authorised && block.timestamp <= validUntil;
     }
 
     /// @dev Goes over the records once: hashes each as the EIP-712 struct `Record`, and judges it. Requires the header's root of them.
@@ -360,16 +376,21 @@ contract AuditLog is IAuditLog, EIP712 {
         Standing[] memory standings,
         bytes memory verdicts
     ) private {
+        uint256 excess = 0;
         for (uint256 c = 0; c < contexts.length; ++c) {
-            uint64 wanted = standings[c].wanted;
-            if (wanted == 0) continue;
-            uint64 excess = wanted - POLICY.consume(contexts[c].grantId, wanted);
-            for (uint256 i = bodies.length; excess > 0; --i) {
-                RecordBody calldata body = bodies[i - 1];
-                if (body.context != c || !_isUse(body.status, uint8(verdicts[i - 1]))) continue;
-                verdicts[i - 1] |= bytes1(Verdict.GRANT_OVERUSED);
-                --excess;
-            }
+            Standing memory standing = standings[c];
+            if (standing.wanted == 0) continue;
+            standing.wanted -= POLICY.consume(contexts[c].grantId, standing.wanted);
+            excess += standing.wanted;
+        }
+        // Once over the records for all contexts together: a host may make as many contexts as records.
+        for (uint256 i = bodies.length; excess > 0; --i) {
+            RecordBody calldata body = bodies[i - 1];
+            Standing memory standing = standings[body.context];
+            if (standing.wanted == 0 || !_isUse(body.status, uint8(verdicts[i - 1]))) continue;
+            verdicts[i - 1] |= bytes1(Verdict.GRANT_OVERUSED);
+            --standing.wanted;
+            --excess;
         }
     }
 
@@ -392,7 +413,7 @@ contract AuditLog is IAuditLog, EIP712 {
         if (!standing.isGranted || timestamp < standing.notBefore || timestamp > standing.notAfter) {
             return verdict | Verdict.GRANT_INVALID;
         }
-        if (context.grantId != 0) ++standing.wanted;
+        if (standing.isCounted && context.grantId != 0) ++standing.wanted;
     }
 
     function _ask(bytes32 hostId, RecordContext calldata context, Standing memory standing) private view {
@@ -416,7 +437,7 @@ contract AuditLog is IAuditLog, EIP712 {
 
     /// @dev Only an access that everything allowed counts as a use of a grant: otherwise any host could use up anybody's grants.
     function _isUse(uint16 status, uint8 verdict) private pure returns (bool) {
-        uint8 against = Verdict.HOST_NOT_ACTIVE | Verdict.VMM_UNKNOWN | Verdict.GRANT_INVALID | Verdict.GRANT_OVERUSED;
+        uint8 against = Verdict.HOST_NOT_ACTIVE | Verdict.VMM_UNKNOWN | Verdict.GRANT_INVALID;
         return status == Reason.DONE && verdict & against == 0;
     }
 

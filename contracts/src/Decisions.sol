@@ -28,14 +28,13 @@ abstract contract Decisions is IDecisions, EIP712 {
 
     /// @notice Counts the sender's approval and those that came signed.
     /// @dev The caller makes sure that a decision which took effect is never asked for again: by an epoch, a nonce, or the term.
-    /// @param members `abi.encode(typeHash, members…)` of the EIP-712 struct that approvers sign, without its last two members,
-    /// `term` and `deadline`.
+    /// @param members `abi.encode(typeHash, members…)` of the EIP-712 struct that approvers sign, without its last three members,
+    /// `approver`, `term` and `deadline`.
     /// @return complete Whether it has k approvals now.
     function _decide(bytes memory members, SignedApproval[] calldata approvals) internal returns (bool complete) {
         IApprovers deciders = _deciders();
         uint32 term = deciders.term();
-        bytes memory message = bytes.concat(members, abi.encode(term));
-        bytes32 decision = keccak256(message);
+        bytes32 decision = keccak256(bytes.concat(members, abi.encode(term)));
         Tally storage tally = _tallies[term][decision];
         uint32 before = tally.approvals;
 
@@ -46,7 +45,7 @@ abstract contract Decisions is IDecisions, EIP712 {
             if (!deciders.isApprover(approval.approver)) continue;
             anybody = true;
             if (tally.hasApproved[approval.approver]) continue;
-            _requireSigned(message, approval);
+            _requireSigned(members, term, approval);
             _count(tally, decision, approval.approver, term);
         }
         require(anybody, NotApprover(msg.sender));
@@ -59,10 +58,12 @@ abstract contract Decisions is IDecisions, EIP712 {
         emit DecisionApproved(decision, approver, term, ++tally.approvals);
     }
 
-    function _requireSigned(bytes memory message, SignedApproval calldata approval) private view {
+    /// @dev The approver is signed too: the same key may speak for several accounts that are contracts.
+    function _requireSigned(bytes memory members, uint32 term, SignedApproval calldata approval) private view {
         address approver = approval.approver;
-        require(block.timestamp <= approval.deadline, ApprovalExpired(approver, approval.deadline));
-        bytes32 digest = _hashTypedDataV4(keccak256(bytes.concat(message, abi.encode(approval.deadline))));
+        uint64 deadline = approval.deadline;
+        require(block.timestamp <= deadline, ApprovalExpired(approver, deadline));
+        bytes32 digest = _hashTypedDataV4(keccak256(bytes.concat(members, abi.encode(approver, term, deadline))));
         require(SignerCheck.isSignedBy(approver, digest, approval.signature), ApprovalSignatureInvalid(approver));
     }
 }

@@ -34,13 +34,17 @@ contract HostRegistry is IHostRegistry, Decisions {
 
     bytes32 private constant REGISTER = keccak256("attestry/quote/register");
     bytes32 private constant ROTATE_ADDRESS = keccak256("attestry/quote/rotate-address");
+    bytes32 private constant REPLACE_ADDRESS = keccak256("attestry/quote/replace-address");
     bytes32 private constant REPLACE_AK = keccak256("attestry/quote/replace-ak");
     bytes32 private constant CLAIM_TYPEHASH = keccak256("LedgerAddressClaim(bytes32 hostId,bytes32 akHash)");
     bytes32 private constant ROTATION_TYPEHASH = keccak256(
         "AddressRotation(bytes32 hostId,address from,address to,uint64 overlapBlocks)"
     );
+    bytes32 private constant REPLACEMENT_TYPEHASH = keccak256(
+        "AddressReplacement(bytes32 hostId,address from,address to)"
+    );
     bytes32 private constant CHANGE_TYPEHASH = keccak256(
-        "RegistrarChange(address registrar,bool isRegistrar,uint64 nonce,uint32 term,uint64 deadline)"
+        "RegistrarChange(address registrar,bool isRegistrar,uint64 nonce,address approver,uint32 term,uint64 deadline)"
     );
 
     uint64 private constant MAX_OVERLAP_BLOCKS = 100_000;
@@ -55,7 +59,7 @@ contract HostRegistry is IHostRegistry, Decisions {
     mapping(address account => Registrar) private _registrars;
 
     constructor(IApprovers approvers, address[] memory registrars) {
-        require(registrars.length > 0, NotRegistrar(address(0)));
+        require(registrars.length > 0, RegistrarsMissing());
         APPROVERS = approvers;
         for (uint256 i = 0; i < registrars.length; ++i) {
             _requireChange(registrars[i], true);
@@ -142,6 +146,40 @@ contract HostRegistry is IHostRegistry, Decisions {
             from: from,
             to: to,
             overlapUntil: overlapUntil,
+            anchorBlock: anchorBlock,
+            quote: quote
+        });
+    }
+
+    /// @inheritdoc IHostRegistry
+    function replaceAddress(
+        bytes32 hostId,
+        address to,
+        uint64 anchorBlock,
+        Quote calldata quote,
+        bytes calldata toSignature
+    ) external onlyRegistrar {
+        Entry storage h = _known(hostId);
+        require(h.status == HostStatus.Suspended, HostNotSuspended(hostId));
+        address from = h.ledgerAddress;
+        require(hostOf[to] == 0, LedgerAddressTaken(to));
+
+        bytes32 payloadHash = keccak256(abi.encode(from, to));
+        bytes32 qualifyingData = TpmQuote.qualifyingData(REPLACE_ADDRESS, hostId, payloadHash, anchorBlock);
+        TpmQuote.verify(quote, h.akQualifiedName, qualifyingData);
+        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(REPLACEMENT_TYPEHASH, hostId, from, to)));
+        _requireConsent(to, digest, toSignature);
+
+        hostOf[to] = hostId;
+        h.ledgerAddress = to;
+        h.previousAddress = from;
+        // Ends the overlap of an earlier rotation too.
+        h.previousUntil = 0;
+        emit LedgerAddressReplaced({
+            hostId: hostId,
+            from: from,
+            to: to,
+            registrar: msg.sender,
             anchorBlock: anchorBlock,
             quote: quote
         });
@@ -305,7 +343,7 @@ contract HostRegistry is IHostRegistry, Decisions {
     }
 
     function _requireChange(address registrar, bool isRegistrar_) private view {
-        require(registrar != address(0), NotRegistrar(address(0)));
+        require(registrar != address(0), RegistrarZero());
         require(_registrars[registrar].isRegistrar != isRegistrar_, RegistrarUnchanged(registrar));
     }
 

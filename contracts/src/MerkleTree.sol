@@ -59,6 +59,18 @@ library MerkleTree {
         return last == 0 && node == root;
     }
 
+    /// @dev 65 bytes beyond the free memory, which is left as it was: a tree of 256 leaves would otherwise leave 40 KB of them
+    /// behind, and memory costs by its square.
+    function nodeOf(bytes32 left, bytes32 right) internal pure returns (bytes32 node) {
+        assembly ("memory-safe") {
+            let at_ := mload(0x40)
+            mstore8(at_, 0x01)
+            mstore(add(at_, 0x01), left)
+            mstore(add(at_, 0x21), right)
+            node := keccak256(at_, 0x41)
+        }
+    }
+
     /// @dev Puts the nodes of so many pairs in the place of their first half. The same as nodeOf of each two neighbours, without checks of
     /// the index for each.
     function _joinPairs(bytes32[] memory nodes, uint256 pairs) private pure {
@@ -77,18 +89,6 @@ library MerkleTree {
                 mstore(to, keccak256(free, 0x41))
                 from := add(from, 0x40)
             }
-        }
-    }
-
-    /// @dev 65 bytes beyond the free memory, which is left as it was: a tree of 256 leaves would otherwise leave 40 KB of them
-    /// behind, and memory costs by its square.
-    function nodeOf(bytes32 left, bytes32 right) internal pure returns (bytes32 node) {
-        assembly ("memory-safe") {
-            let at_ := mload(0x40)
-            mstore8(at_, 0x01)
-            mstore(add(at_, 0x01), left)
-            mstore(add(at_, 0x21), right)
-            node := keccak256(at_, 0x41)
         }
     }
 }

@@ -7,9 +7,11 @@ import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 /// @title Whether an account signed a digest.
 /// @dev OpenZeppelin's SignatureChecker needs the opcode MCOPY, which the oldest supported chains lack.
 library SignerCheck {
-    /// @notice A key by ECDSA (65 bytes, low s), a contract by ERC-1271.
+    /// @notice A key by ECDSA (65 bytes, low s), a contract by ERC-1271. An account may be both (EIP-7702): its key never ceases to
+    /// speak for it.
     function isSignedBy(address account, bytes32 digest, bytes calldata signature) internal view returns (bool) {
-        if (account.code.length == 0) return isSignedByKey(account, digest, signature);
+        if (isSignedByKey(account, digest, signature)) return true;
+        if (account.code.length == 0) return false;
         (bool answered, bytes memory answer) = account.staticcall(
             abi.encodeCall(IERC1271.isValidSignature, (digest, signature))
         );

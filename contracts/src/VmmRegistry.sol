@@ -15,24 +15,25 @@ contract VmmRegistry is IVmmRegistry, Decisions {
     using History for Checkpoints.Trace208;
 
     /// @dev Two slots; the first answers `standingAt`.
-    /// @param quotedIn The block in which the last quote of this VMM was accepted, 0 for none. 48 bits hold any block, as in
-    /// Checkpoints.
+    /// @param quotesFrom The block in which the last quote of this VMM was accepted or the epoch began: an older quote proves nothing.
+    /// 48 bits hold any block, as in Checkpoints.
     struct Entry {
         VmmStatus status;
         bool isProven;
         uint32 epoch;
         uint64 since;
         uint64 validUntil;
-        uint48 quotedIn;
+        uint48 quotesFrom;
         bytes32 manifestHash;
     }
 
     bytes32 private constant PURPOSE = keccak256("attestry/quote/vmm");
     bytes32 private constant APPROVAL_TYPEHASH = keccak256(
-        "VmmApproval(bytes32 vmmHash,uint32 epoch,uint64 validUntil,uint32 term,uint64 deadline)"
+        "VmmApproval(bytes32 vmmHash,uint32 epoch,bytes32 manifestHash,uint64 validUntil,address approver,uint32 term,"
+        "uint64 deadline)"
     );
     bytes32 private constant CHANGE_TYPEHASH = keccak256(
-        "ApproversChange(address[] approvers,uint32 threshold,uint32 term,uint64 deadline)"
+        "ApproversChange(address[] approvers,uint32 threshold,address approver,uint32 term,uint64 deadline)"
     );
 
     uint256 private constant MAX_APPROVERS = 64;
@@ -82,8 +83,8 @@ contract VmmRegistry is IVmmRegistry, Decisions {
         require(vacant || !v.isProven, VmmStatusIs(vmmHash, v.status));
         require(vacant || v.manifestHash == manifestHash, ManifestIs(v.manifestHash));
         // A quote that was accepted before is anchored before the block that accepted it.
-        require(anchorBlock >= v.quotedIn, QuoteOutdated(v.quotedIn));
-        v.quotedIn = uint48(block.number);
+        require(anchorBlock >= v.quotesFrom, QuoteOutdated(v.quotesFrom));
+        v.quotesFrom = uint48(block.number);
         if (vacant) {
             _propose(vmmHash, hostId, manifestHash, attested);
         } else {
@@ -98,6 +99,7 @@ contract VmmRegistry is IVmmRegistry, Decisions {
         vmmHash = keccak256(attested);
         Entry storage v = _vmms[vmmHash];
         require(_isVacant(v), VmmStatusIs(vmmHash, v.status));
+        v.quotesFrom = uint48(block.number);
         _propose(vmmHash, 0, manifestHash, attested);
     }
 
@@ -106,12 +108,19 @@ contract VmmRegistry is IVmmRegistry, Decisions {
     // -------------------------------------------------------------------------
 
     /// @inheritdoc IVmmRegistry
-    function approve(bytes32 vmmHash, uint32 epoch, uint64 validUntil, SignedApproval[] calldata approvals) external {
+    function approve(
+        bytes32 vmmHash,
+        uint32 epoch,
+        bytes32 manifestHash,
+        uint64 validUntil,
+        SignedApproval[] calldata approvals
+    ) external {
         Entry storage v = _vmms[vmmHash];
         require(v.epoch == epoch, EpochIs(vmmHash, v.epoch));
         require(v.status == VmmStatus.Proposed, VmmStatusIs(vmmHash, v.status));
+        require(v.manifestHash == manifestHash, ManifestIs(v.manifestHash));
         require(validUntil >= block.timestamp, ValidityOver(validUntil));
-        if (_decide(abi.encode(APPROVAL_TYPEHASH, vmmHash, epoch, validUntil), approvals)) {
+        if (_decide(abi.encode(APPROVAL_TYPEHASH, vmmHash, epoch, manifestHash, validUntil), approvals)) {
             _setStatus(vmmHash, VmmStatus.Authorised);
             v.validUntil = validUntil;
             emit VmmAuthorised(vmmHash, epoch, validUntil);

@@ -123,15 +123,22 @@ contract DecisionsTest is Rig {
     }
 
     function test_refusesASignatureForAnythingElse() public {
-        bytes32 right = approvalDigest(address(hosts), members, 1, NO_END);
-        bytes32[10] memory wrong = [
-            approvalDigest(address(vmms), members, 1, NO_END),
-            approvalDigest(address(hosts), members, 2, NO_END),
-            approvalDigest(address(hosts), members, 1, NO_END - 1),
-            approvalDigest(address(hosts), registrarChange(CANDIDATE, false, 0), 1, NO_END),
-            approvalDigest(address(hosts), registrarChange(CANDIDATE, true, 1), 1, NO_END),
-            approvalDigest(address(hosts), registrarChange(OUTSIDER, true, 0), 1, NO_END),
-            approvalDigest(address(hosts), vmmApproval(bytes32(uint256(uint160(CANDIDATE))), 1, 0), 1, NO_END),
+        bytes32 right = approvalDigest(address(hosts), members, APPROVER_1, 1, NO_END);
+        bytes32[11] memory wrong = [
+            approvalDigest(address(vmms), members, APPROVER_1, 1, NO_END),
+            approvalDigest(address(hosts), members, APPROVER_2, 1, NO_END),
+            approvalDigest(address(hosts), members, APPROVER_1, 2, NO_END),
+            approvalDigest(address(hosts), members, APPROVER_1, 1, NO_END - 1),
+            approvalDigest(address(hosts), registrarChange(CANDIDATE, false, 0), APPROVER_1, 1, NO_END),
+            approvalDigest(address(hosts), registrarChange(CANDIDATE, true, 1), APPROVER_1, 1, NO_END),
+            approvalDigest(address(hosts), registrarChange(OUTSIDER, true, 0), APPROVER_1, 1, NO_END),
+            approvalDigest(
+                address(hosts),
+                vmmApproval(bytes32(uint256(uint160(CANDIDATE))), 1, 0),
+                APPROVER_1,
+                1,
+                NO_END
+            ),
             decision,
             keccak256(abi.encodePacked("\x19Ethereum Signed Message:\n32", right)),
             _onAnotherChain()
@@ -164,7 +171,7 @@ contract DecisionsTest is Rig {
         _change(list, 2);
 
         decision = decisionOf(members, 2);
-        bytes32 digest = approvalDigest(address(hosts), members, 2, NO_END);
+        bytes32 digest = approvalDigest(address(hosts), members, address(wallet), 2, NO_END);
         _refusesSignature(SignedApproval(address(wallet), NO_END, signedBy(78, digest)));
         _refusesSignature(SignedApproval(address(wallet), NO_END, ""));
         _appoint(OUTSIDER, one(SignedApproval(address(wallet), NO_END, signedBy(77, digest))));
@@ -175,6 +182,35 @@ contract DecisionsTest is Rig {
         wallet.send(address(hosts), abi.encodeCall(hosts.changeRegistrar, (CANDIDATE, false, 1, noApprovals())));
         decision = decisionOf(registrarChange(CANDIDATE, false, 1), 2);
         equal(IDecisions(address(hosts)).approvalsOf(decision), 1, "by transaction");
+    }
+
+    /// @dev One key may speak for two accounts, but each of them has to be signed for.
+    function test_countsASignatureForTheApproverThatItNamesAlone() public {
+        address[] memory list = new address[](3);
+        (list[0], list[1], list[2]) = (address(new Wallet(VM.addr(77))), address(new Wallet(VM.addr(77))), VM.addr(77));
+        _change(list, 2);
+        bytes memory signature = signedBy(77, approvalDigest(address(hosts), members, list[0], 2, NO_END));
+        decision = decisionOf(members, 2);
+        for (uint256 i = 1; i < 3; ++i) _refusesSignature(SignedApproval(list[i], NO_END, signature));
+        _appoint(OUTSIDER, one(SignedApproval(list[0], NO_END, signature)));
+        isFalse(hosts.isRegistrar(CANDIDATE), "one signature, one approval");
+        _appoint(OUTSIDER, one(_signed(77)));
+        isTrue(hosts.isRegistrar(CANDIDATE), "two of two");
+    }
+
+    /// @dev EIP-7702: code at a key's address takes nothing from the key.
+    function test_takesTheSignatureOfAKeyWhoseAccountHasCode() public {
+        VM.etch(APPROVER_1, hex"ef01000000000000000000000000000000000000000bad");
+        VM.etch(APPROVER_2, address(new Wallet(VM.addr(77))).code);
+        _appoint(OUTSIDER, one(_signed(APPROVER_1_KEY)));
+        SignedApproval memory byWallet = SignedApproval(
+            APPROVER_2,
+            NO_END,
+            signedBy(77, approvalDigest(address(hosts), members, APPROVER_2, 1, NO_END))
+        );
+        _refusesSignature(SignedApproval(APPROVER_2, NO_END, signedBy(78, decision)));
+        _appoint(OUTSIDER, one(byWallet));
+        isTrue(hosts.isRegistrar(CANDIDATE), "by the key, and by the code");
     }
 
     function test_refusesContractsThatDoNotAnswer() public {
@@ -267,7 +303,7 @@ contract DecisionsTest is Rig {
         hosts.changeRegistrar(REGISTRAR, true, 1, noApprovals());
         VM.expectRevert(abi.encodeWithSelector(IHostRegistry.RegistrarUnchanged.selector, CANDIDATE));
         hosts.changeRegistrar(CANDIDATE, false, 0, noApprovals());
-        VM.expectRevert(abi.encodeWithSelector(IHostRegistry.NotRegistrar.selector, address(0)));
+        VM.expectRevert(abi.encodeWithSelector(IHostRegistry.RegistrarZero.selector));
         hosts.changeRegistrar(address(0), true, 0, noApprovals());
     }
 
@@ -324,7 +360,7 @@ contract DecisionsTest is Rig {
 
     function _onAnotherChain() private returns (bytes32 digest) {
         VM.chainId(1);
-        digest = approvalDigest(address(hosts), members, 1, NO_END);
+        digest = approvalDigest(address(hosts), members, APPROVER_1, 1, NO_END);
         VM.chainId(31337);
     }
 

@@ -158,11 +158,25 @@ contract VectorsTest is Rig {
         _isSigned(".rotation");
     }
 
+    function test_theDigestOfAnAddressReplacement() public view {
+        bytes32 structHash = keccak256(
+            abi.encode(
+                keccak256("AddressReplacement(bytes32 hostId,address from,address to)"),
+                _hash(".replacement.replacement.hostId"),
+                _address(".replacement.replacement.from"),
+                _address(".replacement.replacement.to")
+            )
+        );
+        equal(typedDigest(_address(".contracts.hostRegistry"), structHash), _hash(".replacement.digest"), "digest");
+        _isSigned(".replacement");
+    }
+
     function test_decisions() public view {
         uint64 deadline = uint64(_uint(".decisions[0].deadline"));
         bytes memory members = vmmApproval(
             _hash(".decisions[0].content.vmmHash"),
             uint32(_uint(".decisions[0].content.epoch")),
+            _hash(".decisions[0].content.manifestHash"),
             uint64(_uint(".decisions[0].content.validUntil"))
         );
         _isDecision(0, ".contracts.vmmRegistry", members, deadline);
@@ -242,7 +256,8 @@ contract VectorsTest is Rig {
         string memory at_ = string.concat(".decisions[", VM.toString(i), "]");
         uint32 term = uint32(_uint(string.concat(at_, ".content.term")));
         equal(decisionOf(members, term), _hash(string.concat(at_, ".decision")), "decision");
-        bytes32 digest = approvalDigest(_address(contract_), members, term, deadline);
+        address approver = _address(string.concat(at_, ".approver"));
+        bytes32 digest = approvalDigest(_address(contract_), members, approver, term, deadline);
         equal(digest, _hash(string.concat(at_, ".digest")), "digest");
     }
 

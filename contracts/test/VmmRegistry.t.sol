@@ -56,7 +56,7 @@ contract VmmRegistryTest is Rig {
         SignedApproval[] memory approvals = new SignedApproval[](2);
         approvals[0] = _signed(APPROVER_1_KEY, vmmHash, 1, 1_800_000_000);
         approvals[1] = _signed(APPROVER_2_KEY, vmmHash, 1, 1_800_000_000);
-        vmms.approve(vmmHash, 1, 1_800_000_000, approvals);
+        vmms.approve(vmmHash, 1, MANIFEST, 1_800_000_000, approvals);
         _is(vmmHash, VmmStatus.Authorised, true, 1, 1001, 1_800_000_000);
     }
 
@@ -112,7 +112,7 @@ contract VmmRegistryTest is Rig {
         bytes32 vmmHash = propose(tpm);
         bytes memory error_ = abi.encodeWithSelector(IDecisions.NotApprover.selector, address(this));
         VM.expectRevert(error_);
-        vmms.approve(vmmHash, 1, NO_END, noApprovals());
+        vmms.approve(vmmHash, 1, MANIFEST, NO_END, noApprovals());
         VM.expectRevert(error_);
         vmms.revoke(vmmHash);
         VM.expectRevert(error_);
@@ -134,9 +134,9 @@ contract VmmRegistryTest is Rig {
         propose(tpm);
         _is(vmmHash, VmmStatus.Proposed, true, 2, 1002, 0);
         VM.expectRevert(abi.encodeWithSelector(IVmmRegistry.EpochIs.selector, vmmHash, 2));
-        vmms.approve(vmmHash, 1, NO_END, one(old));
+        vmms.approve(vmmHash, 1, MANIFEST, NO_END, one(old));
         VM.expectRevert(abi.encodeWithSelector(IDecisions.ApprovalSignatureInvalid.selector, APPROVER_3));
-        vmms.approve(vmmHash, 2, NO_END, one(old));
+        vmms.approve(vmmHash, 2, MANIFEST, NO_END, one(old));
         approve(APPROVER_1, vmmHash, 2, NO_END);
         _is(vmmHash, VmmStatus.Proposed, true, 2, 1002, 0);
         approve(APPROVER_2, vmmHash, 2, NO_END);
@@ -154,24 +154,24 @@ contract VmmRegistryTest is Rig {
         _is(vmmHash, VmmStatus.Authorised, true, 1, 1001, end);
         VM.prank(APPROVER_3);
         _expectStatusIs(vmmHash, VmmStatus.Authorised);
-        vmms.approve(vmmHash, 1, NO_END, noApprovals());
+        vmms.approve(vmmHash, 1, MANIFEST, NO_END, noApprovals());
     }
 
     function test_refusesApprovalsOfWhatIsNotProposed() public {
         bytes32 unknown = keccak256("unknown");
         VM.startPrank(APPROVER_3);
         _expectStatusIs(unknown, VmmStatus.None);
-        vmms.approve(unknown, 0, NO_END, noApprovals());
+        vmms.approve(unknown, 0, MANIFEST, NO_END, noApprovals());
         VM.expectRevert(abi.encodeWithSelector(IVmmRegistry.EpochIs.selector, unknown, 0));
-        vmms.approve(unknown, 1, NO_END, noApprovals());
+        vmms.approve(unknown, 1, MANIFEST, NO_END, noApprovals());
         VM.stopPrank();
         bytes32 vmmHash = authorise(tpm);
         VM.startPrank(APPROVER_3);
         _expectStatusIs(vmmHash, VmmStatus.Authorised);
-        vmms.approve(vmmHash, 1, NO_END, noApprovals());
+        vmms.approve(vmmHash, 1, MANIFEST, NO_END, noApprovals());
         vmms.revoke(vmmHash);
         _expectStatusIs(vmmHash, VmmStatus.Revoked);
-        vmms.approve(vmmHash, 1, NO_END, noApprovals());
+        vmms.approve(vmmHash, 1, MANIFEST, NO_END, noApprovals());
     }
 
     function test_refusesAnEndThatIsOver() public {
@@ -179,14 +179,14 @@ contract VmmRegistryTest is Rig {
         uint64 now_ = uint64(block.timestamp);
         VM.startPrank(APPROVER_1);
         VM.expectRevert(abi.encodeWithSelector(IVmmRegistry.ValidityOver.selector, now_ - 1));
-        vmms.approve(vmmHash, 1, now_ - 1, noApprovals());
-        vmms.approve(vmmHash, 1, now_, noApprovals());
+        vmms.approve(vmmHash, 1, MANIFEST, now_ - 1, noApprovals());
+        vmms.approve(vmmHash, 1, MANIFEST, now_, noApprovals());
         VM.stopPrank();
         // The end may pass between the first approval and the last.
         VM.warp(now_ + 1);
         VM.prank(APPROVER_2);
         VM.expectRevert(abi.encodeWithSelector(IVmmRegistry.ValidityOver.selector, now_));
-        vmms.approve(vmmHash, 1, now_, noApprovals());
+        vmms.approve(vmmHash, 1, MANIFEST, now_, noApprovals());
     }
 
     function test_endsItsValidity() public {
@@ -200,7 +200,7 @@ contract VmmRegistryTest is Rig {
         _is(vmmHash, VmmStatus.Authorised, true, 1, 1001, end);
         VM.prank(APPROVER_1);
         _expectStatusIs(vmmHash, VmmStatus.Authorised);
-        vmms.approve(vmmHash, 1, NO_END, noApprovals());
+        vmms.approve(vmmHash, 1, MANIFEST, NO_END, noApprovals());
 
         VM.roll(1010);
         _expectProposed(vmmHash, tpm.hostId, 2, MANIFEST);
@@ -215,6 +215,24 @@ contract VmmRegistryTest is Rig {
         VM.warp(block.timestamp + 1);
         _revoke(vmmHash);
         isTrue(vmms.vmm(vmmHash).status == VmmStatus.Revoked, "revoked");
+    }
+
+    /// @dev A host with the same measurement proposes first, and chooses the manifest: what was signed ahead is not for it.
+    function test_authorisesNoManifestButTheOneThatWasApproved() public {
+        bytes32 vmmHash = vmmHashNow();
+        SignedApproval[] memory ahead = new SignedApproval[](2);
+        ahead[0] = _signed(APPROVER_1_KEY, vmmHash, 1, NO_END);
+        ahead[1] = _signed(APPROVER_2_KEY, vmmHash, 1, NO_END);
+        Quote memory quote = makeQuote(tpm, VMM, address(vmms), OTHER_MANIFEST);
+        vmms.propose(tpm.hostId, OTHER_MANIFEST, 1000, quote);
+        VM.expectRevert(abi.encodeWithSelector(IVmmRegistry.ManifestIs.selector, OTHER_MANIFEST));
+        vmms.approve(vmmHash, 1, MANIFEST, NO_END, ahead);
+        VM.expectRevert(abi.encodeWithSelector(IDecisions.ApprovalSignatureInvalid.selector, APPROVER_1));
+        vmms.approve(vmmHash, 1, OTHER_MANIFEST, NO_END, ahead);
+        VM.prank(APPROVER_1);
+        VM.expectRevert(abi.encodeWithSelector(IVmmRegistry.ManifestIs.selector, OTHER_MANIFEST));
+        vmms.approve(vmmHash, 1, MANIFEST, NO_END, noApprovals());
+        isFalse(vmms.isAuthorised(vmmHash), "not authorised");
     }
 
     // -------------------------------------------------------------------------
@@ -240,13 +258,30 @@ contract VmmRegistryTest is Rig {
         VM.roll(1010);
         VM.expectRevert(outdated);
         vmms.propose(tpm.hostId, MANIFEST, 1000, quote);
-        // Nor does it prove a prediction.
-        _predict(MANIFEST);
-        VM.expectRevert(outdated);
-        vmms.propose(tpm.hostId, MANIFEST, 1000, quote);
         quote = makeQuoteAt(tpm, VMM, address(vmms), MANIFEST, 1001);
         vmms.propose(tpm.hostId, MANIFEST, 1001, quote);
         _is(vmmHash, VmmStatus.Proposed, true, 2, 1010, 0);
+    }
+
+    /// @dev Accepted before or not: what was quoted under the VMM that was revoked says nothing of its next epoch.
+    function test_refusesToProveByAQuoteFromBeforeThePrediction() public {
+        bytes32 vmmHash = propose(tpm);
+        VM.roll(1010);
+        Quote memory unused = makeQuote(tpm, VMM, address(vmms), MANIFEST);
+        _revoke(vmmHash);
+        VM.roll(1011);
+        _predict(MANIFEST);
+        VM.roll(1012);
+        bytes memory outdated = abi.encodeWithSelector(IVmmRegistry.QuoteOutdated.selector, 1011);
+        VM.expectRevert(outdated);
+        vmms.propose(tpm.hostId, MANIFEST, 1009, unused);
+        Quote memory older = makeQuoteAt(tpm, VMM, address(vmms), MANIFEST, 1010);
+        VM.expectRevert(outdated);
+        vmms.propose(tpm.hostId, MANIFEST, 1010, older);
+        _is(vmmHash, VmmStatus.Proposed, false, 2, 1011, 0);
+        Quote memory since = makeQuoteAt(tpm, VMM, address(vmms), MANIFEST, 1011);
+        vmms.propose(tpm.hostId, MANIFEST, 1011, since);
+        _is(vmmHash, VmmStatus.Proposed, true, 2, 1011, 0);
     }
 
     function test_refusesProposalsOfHostsThatAreNotActive() public {
@@ -336,6 +371,7 @@ contract VmmRegistryTest is Rig {
 
     function test_refusesToProveWithAnotherManifest() public {
         _predict(MANIFEST);
+        VM.roll(1002);
         _refusesProposal(OTHER_MANIFEST, abi.encodeWithSelector(IVmmRegistry.ManifestIs.selector, MANIFEST));
     }
 
@@ -345,9 +381,10 @@ contract VmmRegistryTest is Rig {
         approve(APPROVER_1, vmmHash, 1, end);
         approve(APPROVER_2, vmmHash, 1, end);
         VM.warp(end + 1);
+        VM.roll(1002);
         Quote memory quote = makeQuote(tpm, VMM, address(vmms), OTHER_MANIFEST);
         _expectProposed(vmmHash, tpm.hostId, 2, OTHER_MANIFEST);
-        vmms.propose(tpm.hostId, OTHER_MANIFEST, 1000, quote);
+        vmms.propose(tpm.hostId, OTHER_MANIFEST, 1001, quote);
         equal(vmms.vmm(vmmHash).manifestHash, OTHER_MANIFEST, "manifest");
     }
 
@@ -441,7 +478,7 @@ contract VmmRegistryTest is Rig {
         approve(APPROVER_1, vmmHash, 1, NO_END);
         _change(approvers(), 2);
         VM.expectRevert(abi.encodeWithSelector(IDecisions.ApprovalSignatureInvalid.selector, APPROVER_2));
-        vmms.approve(vmmHash, 1, NO_END, one(old));
+        vmms.approve(vmmHash, 1, MANIFEST, NO_END, one(old));
         approve(APPROVER_1, vmmHash, 1, NO_END);
         isFalse(vmms.isAuthorised(vmmHash), "one of two");
         approve(APPROVER_3, vmmHash, 1, NO_END);
@@ -468,9 +505,9 @@ contract VmmRegistryTest is Rig {
         for (uint256 i = 0; i < 64; ++i) approvals[i] = _signed(100 + i, vmmHash, 1, NO_END);
         SignedApproval[] memory first = new SignedApproval[](63);
         for (uint256 i = 0; i < 63; ++i) first[i] = approvals[i];
-        vmms.approve(vmmHash, 1, NO_END, first);
+        vmms.approve(vmmHash, 1, MANIFEST, NO_END, first);
         isFalse(vmms.isAuthorised(vmmHash), "63 of 64");
-        vmms.approve(vmmHash, 1, NO_END, approvals);
+        vmms.approve(vmmHash, 1, MANIFEST, NO_END, approvals);
         isTrue(vmms.isAuthorised(vmmHash), "64 of 64");
     }
 

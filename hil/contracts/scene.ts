@@ -7,8 +7,8 @@ import type { ContractName } from '../../src/ledger/deployment.ts'
 import type { DigestSigner } from '../../src/ledger/signer.ts'
 import { NO_END, type AccessRequest } from '../../src/ledger/state.ts'
 import { batchLeaf, type BatchHeader } from '../../src/record/batch.ts'
-import { rotationPayload } from '../../src/record/binding.ts'
-import { addressRotationDigest } from '../../src/record/claim.ts'
+import { replacementPayload, rotationPayload } from '../../src/record/binding.ts'
+import { addressReplacementDigest, addressRotationDigest } from '../../src/record/claim.ts'
 import { splitRecords } from '../../src/record/contexts.ts'
 import { decisionDigest, type Decision } from '../../src/record/decision.ts'
 import { UNLIMITED, grantId, type Grant } from '../../src/record/grant.ts'
@@ -111,7 +111,7 @@ async function play(chain: ContractChain): Promise<Scene> {
 
   // ------------------------------------------------------------------- VMMs
   const signedApproval = async (contract: ContractName, decision: Decision, approver: DigestSigner) => {
-    const digest = decisionDigest(ledger.domain(contract), decision, DEADLINE)
+    const digest = decisionDigest(ledger.domain(contract), decision, approver.address, DEADLINE)
     return { approver: approver.address, deadline: DEADLINE, signature: await approver.signDigest(fromHex(digest)) }
   }
   const proposal = async () => {
@@ -120,8 +120,8 @@ async function play(chain: ContractChain): Promise<Scene> {
   }
   await act(anybody, 'vmmRegistry', 'propose', await proposal(), 'by a quote')
   const { vmmHash } = host
-  const approval = { vmmHash, epoch: 1, validUntil: NO_END, term: 1 }
-  const approve = [vmmHash, 1, NO_END]
+  const approval = { vmmHash, epoch: 1, manifestHash: MANIFEST, validUntil: NO_END, term: 1 }
+  const approve = [vmmHash, 1, MANIFEST, NO_END]
   await act(first, 'vmmRegistry', 'approve', [...approve, []], 'first of two')
   await act(second, 'vmmRegistry', 'approve', [...approve, []], 'the one that authorises')
   const next = prediction(new Uint8Array(32).fill(0x5a))
@@ -131,7 +131,7 @@ async function play(chain: ContractChain): Promise<Scene> {
     await signedApproval('vmmRegistry', { kind: 'VmmApproval', content: nextApproval }, second),
     await signedApproval('vmmRegistry', { kind: 'VmmApproval', content: nextApproval }, third),
   ]
-  await act(anybody, 'vmmRegistry', 'approve', [next.vmmHash, 1, NO_END, signed], 'two by signature')
+  await act(anybody, 'vmmRegistry', 'approve', [next.vmmHash, 1, MANIFEST, NO_END, signed], 'two by signature')
   const present = host.pcrDigest
   host.pcrDigest = new Uint8Array(32).fill(0x5a)
   await act(anybody, 'vmmRegistry', 'propose', await proposal(), 'that proves a prediction')
@@ -163,6 +163,19 @@ async function play(chain: ContractChain): Promise<Scene> {
   const replaceAk = [host.hostId, bond.anchorBlock, quoteOnLedger(bond.quote), bond.consent]
   await act(registrar, 'hostRegistry', 'replaceAk', replaceAk)
   await act(first, 'hostRegistry', 'suspend', [host.hostId])
+  const substitute = await person('host, third key')
+  const replacement = { hostId: host.hostId, from: host.speaker.address, to: substitute.address }
+  const consent = await substitute.signDigest(
+    fromHex(addressReplacementDigest(ledger.domain('hostRegistry'), replacement)),
+  )
+  const shown = await host.quote(
+    'replace-address',
+    'hostRegistry',
+    replacementPayload(replacement.from, replacement.to),
+  )
+  const replaceAddress = [host.hostId, replacement.to, shown.anchorBlock, quoteOnLedger(shown.quote), consent]
+  await act(registrar, 'hostRegistry', 'replaceAddress', replaceAddress)
+  host.speaker = substitute
   await act(registrar, 'hostRegistry', 'reinstate', [host.hostId])
   await act(registrar, 'hostRegistry', 'retire', [rsaHost.hostId])
 

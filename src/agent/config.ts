@@ -4,10 +4,16 @@ import { parseToml, type ConfigTable } from '../core/config-table.ts'
 import { messageOf } from '../core/error.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
 import { DEFAULT_AK_HANDLE, DEFAULT_NV_INDEX } from '../tpm/tpm.ts'
+import { FIRMWARE_PCRS } from '../vmm/qemu-kvm-profile.ts'
 
 /** How long an answer is withheld: until its record is on disk, in a transaction sent, or mined. */
 export const RELEASES = ['journaled', 'submitted', 'confirmed'] as const
 export type Release = (typeof RELEASES)[number]
+
+const IMA_LOG = '/sys/kernel/security/ima/binary_runtime_measurements'
+
+/** What is measured (src/vmm). */
+export const PROFILES = ['ci', 'qemu-kvm'] as const
 
 /** A host's configuration; one TOML file. It holds no secret, only where one lies. Paths are absolute. */
 export interface AgentConfig {
@@ -43,14 +49,19 @@ export interface AgentConfig {
     readonly timeoutMs: number
   }
   readonly vmm: {
-    readonly profile: 'ci'
+    readonly profile: (typeof PROFILES)[number]
     /** The PCR that is extended. */
     readonly pcr: number
-    /** Those that are quoted; that one alone unless the file says otherwise. */
+    /** Those that are quoted, unless the file says otherwise: that one alone in profile ci, with firmware's in qemu-kvm. */
     readonly selection: PcrSelection
     /** The canonical event log. */
     readonly log: string
-    readonly directory: string
+    /** Whether a kernel without IMA, or whose IMA saw nothing of the VMM, fails a measurement. */
+    readonly ima: 'optional' | 'required'
+    /** `binary_runtime_measurements`. */
+    readonly imaLog: string
+    /** Stands in for the VMM's files; in profile ci, and only there. */
+    readonly directory?: string
   }
   readonly api: {
     readonly socket: string
@@ -125,15 +136,21 @@ function ledgerOf(table: ConfigTable): AgentConfig['ledger'] {
 }
 
 function vmmOf(table: ConfigTable): AgentConfig['vmm'] {
-  const profile = table.choice('profile', ['ci'] as const)
+  const profile = table.choice('profile', PROFILES)
   const pcr = table.integer('pcr', { min: 8, max: 15, or: 13 })
   return {
     profile,
     pcr,
-    selection: { bank: 'sha256', pcrs: table.ascending('selection', 0, 23, [pcr]) },
+    selection: { bank: 'sha256', pcrs: table.ascending('selection', 0, 23, quotedWith(pcr, profile)) },
     log: table.path('log'),
-    directory: table.path('directory'),
+    ima: table.choice('ima', ['optional', 'required'] as const, 'optional'),
+    imaLog: table.path('ima_log', IMA_LOG),
+    ...(profile === 'ci' ? { directory: table.path('directory') } : {}),
   }
+}
+
+function quotedWith(pcr: number, profile: (typeof PROFILES)[number]): readonly number[] {
+  return profile === 'ci' ? [pcr] : [...FIRMWARE_PCRS, pcr]
 }
 
 function apiOf(table: ConfigTable): AgentConfig['api'] {

@@ -7,8 +7,10 @@ import type { DigestSigner } from '../ledger/signer.ts'
 import { sha256 } from '../record/hash.ts'
 import { akQualifiedNameOf } from '../tcg/name.ts'
 import type { Tpm } from '../tpm/tpm.ts'
+import { ciProfile } from '../vmm/ci-profile.ts'
 import { readMeasurement } from '../vmm/measurement.ts'
-import { ciProfile, type VmmProfile } from '../vmm/profile.ts'
+import type { VmmProfile } from '../vmm/profile.ts'
+import { qemuKvmProfile } from '../vmm/qemu-kvm-profile.ts'
 import { anchoredQuote } from './anchored-quote.ts'
 import type { AgentConfig } from './config.ts'
 import { EnrolError } from './enrol-error.ts'
@@ -27,16 +29,8 @@ export interface Proposal {
   readonly manifestHash: Hex
   /** Whether it was proposed now. */
   readonly proposed: boolean
-}
-
-/** The profile that a configuration names. @throws VmmError */
-export function profileOf({ hsm, vmm }: Pick<AgentConfig, 'hsm' | 'vmm'>): VmmProfile {
-  return ciProfile({
-    pkcs11Module: hsm.module,
-    vmmDirectory: vmm.directory,
-    selection: vmm.selection,
-    pcr: vmm.pcr,
-  })
+  /** Whether a quote of this host showed now that it runs: of what was proposed, or was predicted before. */
+  readonly proven: boolean
 }
 
 /** What there is to do about a host that is not active. */
@@ -48,7 +42,22 @@ const REMEDIES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Proposes the VMM that this host runs, with a quote. Where it is proposed or authorised already, nothing is submitted.
+ * The profile that a configuration names.
+ *
+ * @param kernelRelease whose modules are measured; the running kernel's unless it is said
+ * @throws VmmError
+ */
+export function profileOf({ hsm, vmm }: Pick<AgentConfig, 'hsm' | 'vmm'>, kernelRelease?: string): VmmProfile {
+  const { directory, selection, pcr } = vmm
+  const common = { pkcs11Module: hsm.module, selection, pcr }
+  return directory === undefined
+    ? qemuKvmProfile({ ...common, ...(kernelRelease === undefined ? {} : { kernelRelease }) })
+    : ciProfile({ ...common, vmmDirectory: directory })
+}
+
+/**
+ * Proposes the VMM that this host runs, with a quote, which also proves a predicted one. Where it is proven already,
+ * nothing is submitted.
  *
  * @param signer only pays: what is believed is the quote
  * @throws VmmError `LOG_MISMATCH` when the event log does not explain the PCR; EnrolError `HOST_NOT_ACTIVE`, `PCR_MOVED`;
@@ -72,9 +81,18 @@ export async function proposeVmm(options: {
     const { values, log } = await readMeasurement(tpm, config, config.log)
     const [measured, manifestHash] = [vmmHash(config.selection, values), sha256(log.bytes)]
     const found = await ledger.vmm(measured)
-    if (found.status === 'Proposed' || (await ledger.isAuthorised(measured))) {
+    const known = found.status === 'Proposed' || (await ledger.isAuthorised(measured))
+    if (known && found.isProven) {
       const { epoch, status } = found
-      return { hostId, vmmHash: measured, epoch, status, manifestHash: found.manifestHash, proposed: false }
+      return {
+        hostId,
+        vmmHash: measured,
+        epoch,
+        status,
+        manifestHash: found.manifestHash,
+        proposed: false,
+        proven: false,
+      }
     }
     const { quote, verified, anchorBlock } = await anchoredQuote(tpm, ledger, {
       purpose: 'vmm',
@@ -89,7 +107,7 @@ export async function proposeVmm(options: {
     const data = VMM_REGISTRY.encodeFunctionData('propose', args) as Hex
     await ledger.submit(signer, { to: 'vmmRegistry', data })
     const { epoch, status } = await ledger.vmm(measured)
-    return { hostId, vmmHash: measured, epoch, status, manifestHash, proposed: true }
+    return { hostId, vmmHash: measured, epoch, status, manifestHash, proposed: !known, proven: true }
   }
   throw new EnrolError('PCR_MOVED', `the PCRs moved while they were quoted, ${ATTEMPTS} times`)
 }

@@ -51,6 +51,10 @@ async function verifiedProposal(context: AuditContext, vmmHash: Hex) {
     throw new AuditError('PROPOSAL_UNKNOWN', `nobody has proposed the VMM ${vmmHash} on this ledger`)
   }
   const { manifestHash } = event.args
+  if (BigInt(event.args.hostId) === 0n) {
+    const message = `${vmmHash} is predicted: no host has shown it by a quote that a log could explain yet`
+    throw new AuditError('PROPOSAL_UNKNOWN', message)
+  }
   const hosts = await ledger.logs('hostRegistry', from, to.number)
   const identity = identitiesOf([...hosts, event].sort(inOrder)).get(event)
   const transaction = await ledger.transaction(event.transactionHash)

@@ -19,7 +19,7 @@ export const AUDIT_CODES = {
   REGISTRATION_QUOTE_INVALID: "the quote of the host's registration does not hold",
   ADDRESS_CLAIM_INVALID: "the host's ledger key did not sign that it speaks for this host",
   REGISTRAR_UNKNOWN: 'the host was entered, or its status or key changed, by somebody who may not',
-  ROTATION_INVALID: "the host's ledger address was changed without both keys, or without its TPM",
+  ROTATION_INVALID: "the host's ledger address was changed without the keys that must sign it, or without its TPM",
   REPLACEMENT_INVALID:
     "the host's attestation key was changed without the new one's quote, or its ledger key's consent",
   FRAUD_PROVEN: 'the host signed what contradicts another word of its own, and somebody proved it on the ledger',
@@ -62,7 +62,8 @@ export const AUDIT_CODES = {
   GRANT_OVERUSED: 'done although its grant had no use left',
   DENIAL_UNFOUNDED: 'denied for a reason that did not hold at that block',
   POLICY_BLOCK_FUTURE: 'access was checked at a block that did not exist yet',
-  POLICY_BLOCK_STALE: "the block at which access was checked is too far from the record's time",
+  POLICY_BLOCK_STALE:
+    "the block at which access was checked is too far from the record's time, or from the batch's anchor",
   TIMESTAMP_FAR: "the record's time is more than an hour from its block's",
   REQUEST_REPEATED: 'one request has more than one record',
 

@@ -9,9 +9,9 @@ export interface HostIdentity {
   /** SHA-256 part of the AK's qualified name; zero-length where the registered key has none. */
   readonly akQualifiedName: Hex
   readonly ledgerAddress: Hex
-  /** Zero where it was never rotated. */
+  /** Zero where it never had another. */
   readonly previousAddress: Hex
-  /** The last block in which the previous address may submit. */
+  /** The last block in which the previous address may submit; 0 where that was replaced. */
   readonly previousUntil: bigint
 }
 
@@ -28,6 +28,10 @@ export function identityAfter(before: HostIdentity | undefined, event: LedgerEve
   if (event.name === 'LedgerAddressRotated') {
     const { from, to, overlapUntil } = event.args
     return before && { ...before, ledgerAddress: to, previousAddress: from, previousUntil: overlapUntil }
+  }
+  if (event.name === 'LedgerAddressReplaced') {
+    const { from, to } = event.args
+    return before && { ...before, ledgerAddress: to, previousAddress: from, previousUntil: 0n }
   }
   if (event.name === 'AttestationKeyReplaced') {
     return before && { ...before, akQualifiedName: event.args.akQualifiedName }

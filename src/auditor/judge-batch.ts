@@ -80,6 +80,9 @@ function judgeRecords(
   const { hostId, firstSeq } = event.args
   const verdicts = fromHex(event.args.verdicts)
   const claimed = new Map<Hex, bigint>()
+  const { anchorBlock } = content.header
+  const provenVmmHash = content.quote?.vmmHash ?? event.args.vmmHash
+  const isProvenAuthorised = history.vmmAuthorised(provenVmmHash, anchorBlock, content.blockTimestamp)
   const usesOf = (grantId: Hex): bigint => history.usesOf(grantId) + (claimed.get(grantId) ?? 0n)
   const judged = records.map((record) => {
     const setting: RecordSetting = {
@@ -87,9 +90,11 @@ function judgeRecords(
       // As it is now: what later records claim is added to it below.
       usesOf: frozen(history, claimed),
       blockNumber: event.blockNumber,
+      anchorBlock,
       blockTimestamp: content.blockTimestamp,
       policyTimestamp: content.policyTimestamps.get(record.policyBlock),
-      provenVmmHash: content.quote?.vmmHash ?? event.args.vmmHash,
+      provenVmmHash,
+      isProvenAuthorised,
       shared,
       maxPolicyAgeS,
     }

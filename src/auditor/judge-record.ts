@@ -14,12 +14,16 @@ export interface RecordSetting {
   /** How often a grant counts as used before this record, with what the batch's earlier records claim. */
   readonly usesOf: (grantId: Hex) => bigint
   readonly blockNumber: bigint
+  /** The block to which the batch's quote is bound. */
+  readonly anchorBlock: bigint
   /** Seconds since the epoch: of the batch's block. */
   readonly blockTimestamp: bigint
   /** Of the block at which access was checked; undefined where that does not lie before the batch's. */
   readonly policyTimestamp: bigint | undefined
   /** What the batch's quote shows. */
   readonly provenVmmHash: Hex
+  /** Whether that was authorised at its anchor, and is valid at the batch's time. */
+  readonly isProvenAuthorised: boolean
   /** Verdicts that all records of the batch share. */
   readonly shared: readonly Verdict[]
   /** How far the record's time may be from that of its policy block. */
@@ -41,6 +45,8 @@ export interface RecordJudgement {
 }
 
 const TIMESTAMP_TOLERANCE_S = 3600n
+/** In blocks: how long before the batch's anchor access may have been checked. */
+const MAX_POLICY_AGE = 256n
 /** The last code with which the policy denies; failures come after it. */
 const LAST_DENIAL = REASONS.GRANT_ASSURANCE
 
@@ -50,7 +56,8 @@ export function verdictsOfRecord(record: OperationRecord, setting: RecordSetting
   if (record.status !== REASONS.DONE) return { bits, isUse: false }
   const answer = unlimitedAnswer(record, setting)
   if (answer >= REASONS.DATA_UNKNOWN) bits.push('GRANT_INVALID')
-  return { bits, isUse: answer === REASONS.DONE && record.grantId !== ZERO_HASH }
+  const isUse = answer === REASONS.DONE && record.grantId !== ZERO_HASH && isCounted(record, setting)
+  return { bits, isUse }
 }
 
 /**
@@ -86,9 +93,19 @@ function stateVerdicts(record: OperationRecord, setting: RecordSetting): readonl
   if (!history.vmmAuthorised(record.vmmHash, record.policyBlock, record.timestamp)) bits.push('VMM_UNKNOWN')
   if (record.vmmHash !== provenVmmHash) bits.push('VMM_UNPROVEN')
   const isFar = distance(record.timestamp, blockTimestamp) > TIMESTAMP_TOLERANCE_S
-  if (isFar || record.policyBlock >= blockNumber) bits.push('TIMESTAMP_FAR')
+  if (isFar || record.policyBlock >= blockNumber || isStale(record, setting)) bits.push('TIMESTAMP_FAR')
   if (history.hostStatus(record.hostId, record.policyBlock) !== 'Active') bits.push('HOST_NOT_ACTIVE')
   return bits
+}
+
+/** Whether what a record does counts: nothing that was allowed long ago, nor by a VMM that it only names. */
+function isCounted(record: OperationRecord, setting: RecordSetting): boolean {
+  const isProven = record.vmmHash === setting.provenVmmHash || setting.isProvenAuthorised
+  return isProven && !isStale(record, setting)
+}
+
+function isStale({ policyBlock }: OperationRecord, { anchorBlock }: RecordSetting): boolean {
+  return policyBlock + MAX_POLICY_AGE < anchorBlock
 }
 
 type RecordFindings = RecordJudgement['findings']
@@ -113,6 +130,9 @@ function timeFindings(record: OperationRecord, setting: RecordSetting): RecordFi
   const findings: { code: AuditCode; detail: string }[] = []
   if (age > maxPolicyAgeS) {
     const detail = `${age.toString()} s between the record and block ${policyBlock.toString()}, at most ${maxPolicyAgeS.toString()}`
+    findings.push({ code: 'POLICY_BLOCK_STALE', detail })
+  } else if (isStale(record, setting)) {
+    const detail = `checked at block ${policyBlock.toString()}, anchored at ${setting.anchorBlock.toString()}`
     findings.push({ code: 'POLICY_BLOCK_STALE', detail })
   }
   if (late > TIMESTAMP_TOLERANCE_S) {

@@ -3,6 +3,7 @@ import { messageOf } from '../core/error.ts'
 import type { BatchCommitted, GrantUsed, LedgerEvent, VmmAuthorised } from '../ledger/event.ts'
 import { HOST_STATUSES } from '../ledger/state.ts'
 import { batchLeaf } from '../record/batch.ts'
+import { ZERO_HASH } from '../record/hash.ts'
 import { append } from '../record/mountain-range.ts'
 import { checkGranted, checkRevoked, type GrantFault } from './check-grant.ts'
 import type { FindingLog, Subject } from './finding-log.ts'
@@ -75,6 +76,7 @@ class Replay implements Replayed {
         if (!this.logs.has(event.args.hostId)) this.logs.set(event.args.hostId, new HostLog(event.args.hostId))
         break
       case 'AttestationKeyReplaced':
+      case 'LedgerAddressReplaced':
         this.#requireRegistrar(event.args.registrar, event.args.hostId)
         break
       case 'HostStatusChanged': {
@@ -155,8 +157,10 @@ class Replay implements Replayed {
   }
 
   #requireSupport({ args: { vmmHash, epoch, validUntil } }: VmmAuthorised): void {
-    const { decisions } = this.history
-    const content = { vmmHash, epoch, validUntil, term: decisions.term?.number ?? 0 }
+    const { decisions, vmms } = this.history
+    // An epoch has one manifest, which a quote that proves it must have too.
+    const manifestHash = vmms.get(vmmHash)?.proposals.at(-1)?.args.manifestHash ?? ZERO_HASH
+    const content = { vmmHash, epoch, manifestHash, validUntil, term: decisions.term?.number ?? 0 }
     const { approvals, threshold } = decisions.supportOf('vmmRegistry', { kind: 'VmmApproval', content })
     if (approvals >= threshold) return
     this.#findings.add(

@@ -8,6 +8,7 @@ import type {
   GrantUsed,
   HostRegistered,
   HostStatusChanged,
+  LedgerAddressReplaced,
   LedgerAddressRotated,
   LedgerEvent,
   OwnershipAccepted,
@@ -92,6 +93,7 @@ export class LedgerHistory {
       case 'HostStatusChanged':
         return this.#hostStatusChanged(event)
       case 'LedgerAddressRotated':
+      case 'LedgerAddressReplaced':
       case 'AttestationKeyReplaced':
         return this.#identityChanged(event)
       case 'RegistrarChanged':
@@ -201,19 +203,24 @@ export class LedgerHistory {
     return isStep ? undefined : `host ${hostId} goes from ${String(before)} to status ${status}`
   }
 
-  #identityChanged(event: LedgerAddressRotated | AttestationKeyReplaced): string | undefined {
+  #identityChanged(event: LedgerAddressRotated | LedgerAddressReplaced | AttestationKeyReplaced): string | undefined {
     const { hostId } = event.args
     const host = this.hosts.get(hostId)
     if (host === undefined) return `the keys of host ${hostId} change, which is not registered`
     const before = host.identity
     host.identity = identityAfter(before, event) ?? before
-    if (host.statuses.at(-1)?.value === 'Retired') return `the keys of host ${hostId} change, which is retired`
+    const status = host.statuses.at(-1)?.value
+    if (status === 'Retired') return `the keys of host ${hostId} change, which is retired`
     if (event.name === 'AttestationKeyReplaced') return undefined
     const { from, to } = event.args
     const holder = [...this.hosts].find(([, { addresses }]) => addresses.includes(to))?.[0]
     host.addresses.push(to)
     if (from !== before.ledgerAddress) return `host ${hostId} rotates from ${from}, it has ${before.ledgerAddress}`
-    if (event.blockNumber <= before.previousUntil) return `host ${hostId} rotates while its last rotation still runs`
+    if (event.name === 'LedgerAddressReplaced') {
+      if (status !== 'Suspended') return `the address of host ${hostId} is replaced, which is ${String(status)}`
+    } else if (event.blockNumber <= before.previousUntil) {
+      return `host ${hostId} rotates while its last rotation still runs`
+    }
     return holder === undefined ? undefined : `host ${hostId} takes the ledger address ${to} of host ${holder}`
   }
 

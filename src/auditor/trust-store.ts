@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { messageOf } from '../core/error.ts'
 import { parseCertificate } from '../evidence/certificate.ts'
 import { AuditError } from './error.ts'
+import { readPem } from './pem.ts'
 
 const CERTIFICATE_FILE = /\.(?:pem|crt|cer)$/i
 const MAX_FILE_BYTES = 1_048_576
-const BLOCK = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g
 
 /**
  * Reads the certificates of the TPM vendors whom the auditor trusts.
@@ -14,7 +14,8 @@ const BLOCK = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICAT
  * @param directory holds files `*.pem`, `*.crt`, `*.cer` with one or more PEM certificates each: roots, which are trusted, and
  * intermediates, which are believed only by their path to a root. Other files, and directories, are left alone
  * @returns DER, in the order of the file names, each certificate once
- * @throws AuditError `TRUST_STORE_UNREADABLE`, `TRUST_STORE_EMPTY`, `TRUST_STORE_MALFORMED`
+ * @throws AuditError `TRUST_STORE_UNREADABLE`, `TRUST_STORE_EMPTY`, `TRUST_STORE_MALFORMED`,
+ * `TRUST_STORE_PRIVATE_KEY`
  */
 export function readTrustStore(directory: string): readonly Uint8Array[] {
   const certificates = new Map<string, Uint8Array>()
@@ -42,14 +43,13 @@ function namesIn(directory: string): readonly string[] {
 }
 
 function certificatesIn(path: string): readonly Uint8Array[] {
-  const text = readText(path)
-  const blocks = [...text.matchAll(BLOCK)].map(([, base64 = '']) => Uint8Array.from(Buffer.from(base64, 'base64')))
-  // A block that begins and does not match would be dropped in silence, and a chain with it.
-  const begun = text.split('-----BEGIN ').length - 1
-  if (blocks.length === 0 || blocks.length !== begun) {
-    throw new AuditError('TRUST_STORE_MALFORMED', `${path}: expected PEM certificates and nothing else`)
-  }
-  return blocks
+  return readPem(readText(path), path).map(({ kind, der }) => {
+    if (kind === 'certificate') return der
+    throw new AuditError(
+      'TRUST_STORE_MALFORMED',
+      `${path}: expected certificates, found a revocation list: name it *.crl`,
+    )
+  })
 }
 
 function readText(path: string): string {

@@ -44,7 +44,7 @@ export async function verifyApproval(
   const approvals = (call.args['approvals'] as readonly SignedApproval[]).filter((one) => one.approver === approver)
   const domain = context.ledger.domain(event.contract)
   const isSigned = approvals.some(
-    ({ deadline, signature }) => signerOf(decisionDigest(domain, decision, deadline), signature) === approver,
+    ({ deadline, signature }) => signerOf(decisionDigest(domain, decision, approver, deadline), signature) === approver,
   )
   if (isSigned) return 'signature'
   // What a contract accepts as its signature (ERC-1271), it alone can say, and it said so to the registry.

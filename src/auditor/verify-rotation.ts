@@ -1,7 +1,7 @@
 import { fromHex, type Hex } from '../core/bytes.ts'
-import type { AttestationKeyReplaced, LedgerAddressRotated } from '../ledger/event.ts'
-import { registrationPayload, rotationPayload } from '../record/binding.ts'
-import { addressRotationDigest, ledgerAddressClaimDigest } from '../record/claim.ts'
+import type { AttestationKeyReplaced, LedgerAddressReplaced, LedgerAddressRotated } from '../ledger/event.ts'
+import { registrationPayload, replacementPayload, rotationPayload } from '../record/binding.ts'
+import { addressReplacementDigest, addressRotationDigest, ledgerAddressClaimDigest } from '../record/claim.ts'
 import { signerOf } from '../record/eip712.ts'
 import { stringify } from '../record/json.ts'
 import { requireAttestationKey } from '../tcg/attestation-key.ts'
@@ -45,6 +45,47 @@ export async function verifyRotation(
   findings.same('CALLDATA_DIFFERS', subject, 'rotation', expected, stringify(called))
   const digest = addressRotationDigest(context.ledger.domain('hostRegistry'), { hostId, from, to, overlapBlocks })
   findings.same('ROTATION_INVALID', subject, 'signer for the old address', from, signerOf(digest, fromSignature as Hex))
+  findings.same('ROTATION_INVALID', subject, 'signer for the new address', to, signerOf(digest, toSignature as Hex))
+}
+
+/**
+ * Verifies that a host's ledger address was replaced by a registrar, the new key and the TPM together. That the host was suspended,
+ * and the registrar one, the history says.
+ *
+ * @param identity the host's before it, undefined where there is none
+ */
+export async function verifyAddressReplacement(
+  context: AuditContext,
+  findings: FindingLog,
+  event: LedgerAddressReplaced,
+  identity: HostIdentity | undefined,
+): Promise<void> {
+  const { hostId, from, to, registrar, anchorBlock, quote } = event.args
+  const subject: Subject = { kind: 'host', hostId }
+  verifyAnchor(findings, subject, anchorBlock, event.blockNumber)
+  await findings.attempt('ROTATION_INVALID', subject, 'quote', () =>
+    verifyLedgerQuote(context, {
+      quote,
+      akQualifiedName: identity?.akQualifiedName ?? '0x',
+      purpose: 'replace-address',
+      contract: 'hostRegistry',
+      hostId,
+      payloadHash: replacementPayload(from, to),
+      anchorBlock,
+    }),
+  )
+  const call = await directCallOf(context, findings, subject, event, 'replaceAddress')
+  if (call === undefined) return
+  findings.same('SENDER_WRONG', subject, 'registrar', registrar, call.from)
+  const { toSignature, ...called } = call.args
+  findings.same(
+    'CALLDATA_DIFFERS',
+    subject,
+    'address',
+    stringify({ hostId, to, anchorBlock, quote }),
+    stringify(called),
+  )
+  const digest = addressReplacementDigest(context.ledger.domain('hostRegistry'), { hostId, from, to })
   findings.same('ROTATION_INVALID', subject, 'signer for the new address', to, signerOf(digest, toSignature as Hex))
 }
 

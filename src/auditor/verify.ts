@@ -18,7 +18,7 @@ import { verifyFraud } from './verify-fraud.ts'
 import { verifyData, verifyGrant, verifyGrantCancelled, verifyGrantRevoked, verifyOwnership } from './verify-grant.ts'
 import { verifyHost } from './verify-host.ts'
 import { verifyReceipt } from './verify-receipt.ts'
-import { verifyReplacement, verifyRotation } from './verify-rotation.ts'
+import { verifyAddressReplacement, verifyReplacement, verifyRotation } from './verify-rotation.ts'
 import { verifyState } from './verify-state.ts'
 import { verifyProposal, verifyRevocation, verifyShown } from './verify-vmm.ts'
 
@@ -108,6 +108,8 @@ async function verifyEvents(
       }
       case 'LedgerAddressRotated':
         return verifyRotation(context, found, event, identity)
+      case 'LedgerAddressReplaced':
+        return verifyAddressReplacement(context, found, event, identity)
       case 'AttestationKeyReplaced':
         return verifyReplacement(context, found, event, identity)
       case 'DecisionApproved':
@@ -160,6 +162,7 @@ async function verifyEvents(
 function addressesOf(events: readonly LedgerEvent[], hostId: Hex): readonly Hex[] {
   return events.flatMap((event) => {
     if (event.name === 'HostRegistered' && event.args.hostId === hostId) return [event.args.ledgerAddress]
-    return event.name === 'LedgerAddressRotated' && event.args.hostId === hostId ? [event.args.to] : []
+    const isChange = event.name === 'LedgerAddressRotated' || event.name === 'LedgerAddressReplaced'
+    return isChange && event.args.hostId === hostId ? [event.args.to] : []
   })
 }

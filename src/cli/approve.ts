@@ -5,6 +5,7 @@ import { approveVmm, signVmmApproval } from '../ledger/approve.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { pendingApprovals, type PendingApproval } from '../ledger/pending-approvals.ts'
 import { NO_END } from '../ledger/state.ts'
+import { sha256 } from '../record/hash.ts'
 import { parseSignedApproval, signedApprovalJson, type SignedVmmApproval } from '../record/signed-approval.ts'
 import { decodeCanonicalLog } from '../tcg/canonical-event-log.ts'
 import { readInput, signerOf, usingLedger, type PlaceOptions } from './context.ts'
@@ -31,12 +32,13 @@ export async function approveProposed(vmmHash: Hex, options: ApproveOptions): Pr
     throw new UsageError('USAGE', '--sign-only makes an approval and --approval enters them: one or the other')
   }
   await usingLedger(options, async (ledger) => {
+    const checked = log === undefined ? undefined : sha256(log)
     const signed = await approvalsIn(ledger, vmmHash, options)
     const validUntil = options.validUntil ?? signed[0]?.approval.validUntil ?? NO_END
     const claims = log === undefined ? {} : { claims: await appraised(output, ledger, vmmHash, log) }
     if (options.signOnly !== undefined) {
       const deadline = options.deadline ?? moment('+7d')
-      const approval = await signVmmApproval(ledger, signer, vmmHash, validUntil, deadline)
+      const approval = await signVmmApproval(ledger, signer, vmmHash, validUntil, deadline, checked)
       await writeSigned(options.signOnly, signedApprovalJson(approval))
       output.result(
         { ok: true, vmmHash, validUntil, deadline, file: options.signOnly, ...claims },
@@ -44,7 +46,9 @@ export async function approveProposed(vmmHash: Hex, options: ApproveOptions): Pr
       )
       return
     }
-    const done = await output.progress('approving', () => approveVmm(ledger, signer, vmmHash, validUntil, signed))
+    const done = await output.progress('approving', () =>
+      approveVmm(ledger, signer, vmmHash, validUntil, checked, signed),
+    )
     const pending = (await pendingApprovals(ledger)).filter((one) => one.vmmHash === vmmHash)
     const { status, approvals, threshold } = done
     const count = `${approvals} of ${threshold} approvals for ${validityText(validUntil)}`

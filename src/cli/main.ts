@@ -31,9 +31,29 @@ const commands: readonly { name: string; description: string; load: () => Promis
     load: async () => (await import('./doctor.ts')).doctorCommand(),
   },
   {
+    name: 'evidence',
+    description: 'collect what a host says of itself, hold it against a policy, make a policy',
+    load: async () => (await import('./evidence.ts')).evidenceCommand(),
+  },
+  {
     name: 'measure',
     description: 'extend the PCR with the VMM’s components and log it; nothing where that is done and still true',
     load: async () => (await import('./measure.ts')).measureCommand(),
+  },
+  {
+    name: 'eventlog',
+    description: 'decode and replay a firmware event log, and compare it with PCRs',
+    load: async () => (await import('./eventlog.ts')).eventlogCommand(),
+  },
+  {
+    name: 'ima',
+    description: 'show an IMA log, and at which line it reaches a PCR',
+    load: async () => (await import('./ima.ts')).imaCommand(),
+  },
+  {
+    name: 'pcrs',
+    description: 'read every PCR of every bank of the TPM',
+    load: async () => (await import('./pcrs.ts')).pcrsCommand(),
   },
   {
     name: 'ledger',
@@ -47,7 +67,7 @@ const commands: readonly { name: string; description: string; load: () => Promis
   },
   {
     name: 'vmm',
-    description: 'propose, approve, revoke and list hypervisors',
+    description: 'propose, predict, approve, revoke and list hypervisors',
     load: async () => (await import('./vmm.ts')).vmmCommand(),
   },
   {
@@ -69,6 +89,11 @@ const commands: readonly { name: string; description: string; load: () => Promis
     name: 'key',
     description: 'list and make keys in the HSM',
     load: async () => (await import('./key.ts')).keyCommand(),
+  },
+  {
+    name: 'trust',
+    description: 'the TPM vendors who are trusted: add, list, check certificates',
+    load: async () => (await import('./trust.ts')).trustCommand(),
   },
   {
     name: 'audit',

@@ -15,6 +15,7 @@ import {
 } from './context.ts'
 import { bytes32, end, endOfDay } from './options.ts'
 import { Output } from './output.ts'
+import { predictCommand } from './vmm-predict.ts'
 
 const APPROVE_EXAMPLES = `
 Examples:
@@ -57,7 +58,10 @@ export function vmmCommand(): Command {
     .description('list every VMM that was ever proposed, with its state')
     .addHelpText('after', '\nExample:\n  attestry vmm list')
     .action(listVmms)
-  return [propose, approve, revoke, list].reduce((group, command) => group.addCommand(command), new Command('vmm'))
+  return [propose, predictCommand(), approve, revoke, list].reduce(
+    (group, command) => group.addCommand(command),
+    new Command('vmm'),
+  )
 }
 
 async function proposeRunning(options: PlaceOptions): Promise<void> {

@@ -51,6 +51,53 @@ export class ConfigTable {
     return table
   }
 
+  /** A table that may be left out, which is the same as one without a key. */
+  optionalTable(key: string): ConfigTable {
+    const table = new ConfigTable(this.#source, `${this.#prefix}${key}.`, this.#record(key) ?? {})
+    this.#tables.push(table)
+    return table
+  }
+
+  /** A list of tables (`[[key]]`); none where the key is absent. */
+  tableList(key: string): readonly ConfigTable[] {
+    const values = this.#get(key) ?? []
+    if (!Array.isArray(values)) throw this.invalid(key, 'a list of tables')
+    const tables = values.map((value: unknown, i) => {
+      if (!isTable(value)) throw this.invalid(key, 'a list of tables')
+      return new ConfigTable(this.#source, `${this.#prefix}${key}[${i}].`, value)
+    })
+    this.#tables.push(...tables)
+    return tables
+  }
+
+  has(key: string): boolean {
+    return Object.hasOwn(this.#values, key)
+  }
+
+  /** Its keys, for a table whose keys are free. */
+  keys(): readonly string[] {
+    return Object.keys(this.#values)
+  }
+
+  /** Strings that have a form, each once. None where the key is absent. */
+  texts(key: string, form: RegExp, expected: string): readonly string[] {
+    const values = this.#get(key) ?? []
+    if (!Array.isArray(values)) throw this.invalid(key, 'a list')
+    const texts = values.map((value: unknown) => {
+      if (typeof value !== 'string' || !form.test(value)) throw this.invalid(key, expected)
+      return value
+    })
+    if (new Set(texts).size !== texts.length) throw this.invalid(key, 'each entry once')
+    return texts
+  }
+
+  /** False where the key is absent, unless `or` says otherwise. */
+  boolean(key: string, or = false): boolean {
+    const value = this.#get(key) ?? or
+    if (typeof value !== 'boolean') throw this.invalid(key, 'true or false')
+    return value
+  }
+
   /** Not empty. Must be there unless `or` is given. */
   string(key: string, or?: string): string {
     const value = this.#get(key) ?? or
@@ -58,8 +105,8 @@ export class ConfigTable {
     return value
   }
 
-  path(key: string): string {
-    const value = this.string(key)
+  path(key: string, or?: string): string {
+    const value = this.string(key, or)
     if (!value.startsWith('/') || value.includes('\0')) throw this.invalid(key, 'an absolute path')
     return value
   }
@@ -141,10 +188,8 @@ export class ConfigTable {
   #record(key: string): Readonly<Record<string, unknown>> | undefined {
     const value = this.#get(key)
     if (value === undefined) return undefined
-    if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date) {
-      throw this.invalid(key, 'a table')
-    }
-    return value as Readonly<Record<string, unknown>>
+    if (!isTable(value)) throw this.invalid(key, 'a table')
+    return value
   }
 
   #integer(key: string, value: unknown, min: number, max: number): number {
@@ -164,4 +209,8 @@ export class ConfigTable {
     }
     throw this.invalid(key, 'a table')
   }
+}
+
+function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
 }

@@ -1,7 +1,13 @@
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
-import { toHex, type Hex } from '../core/bytes.ts'
+import { equal, toHex, type Hex } from '../core/bytes.ts'
 import { sha256 } from '../tcg/hash.ts'
+import { childrenOf, DER, readDer, tagged, wholeBytesOf, type DerValue } from './der.ts'
+import { requireEcdsaValue } from './ecdsa-value.ts'
+import { plainKeyInfo, rsaModulusOf } from './key-info.ts'
+import { isStrongKey, isStrongSignature } from './strength.ts'
+import { tpmNameOf, type TpmName } from './tpm-name.ts'
+import { authorityKeyOf, decodeExtensions, extensionValue, type X509Extension } from './x509-extension.ts'
 
 /** A parsed X.509 certificate: what path validation needs of it. Untrusted until a path to a trust anchor was found. */
 export interface Certificate {
@@ -12,23 +18,37 @@ export interface Certificate {
   /** DER of the names, for comparison. */
   readonly subjectName: Hex
   readonly issuerName: Hex
+  /** The INTEGER's bytes, as they stand. */
+  readonly serialNumber: Hex
   readonly notBefore: Date
   readonly notAfter: Date
-  /** SubjectPublicKeyInfo, DER. */
+  /** SubjectPublicKeyInfo, DER; an RSA key that is bound to a scheme is given without it. */
   readonly publicKeyInfo: Uint8Array
+  /** Undefined where the key is not RSA. */
+  readonly rsaModulus: Uint8Array | undefined
   /** Undefined where it may issue nothing; else how many intermediates may follow, undefined for any number. */
   readonly authority: { readonly pathLength: number | undefined } | undefined
   /** Undefined where the extension is absent. */
   readonly keyUsage:
-    { readonly keyEncipherment: boolean; readonly keyAgreement: boolean; readonly keyCertSign: boolean } | undefined
+    | {
+        readonly keyEncipherment: boolean
+        readonly keyAgreement: boolean
+        readonly keyCertSign: boolean
+        readonly crlSign: boolean
+      }
+    | undefined
   /** Object identifiers; undefined where the extension is absent. */
   readonly extendedKeyUsage: readonly string[] | undefined
-  /** Object identifiers of critical extensions that nothing here processes. */
+  /** Undefined where the extension is absent. */
+  readonly subjectKeyId: Hex | undefined
+  /** What it says of its issuer's key. */
+  readonly authorityKey: { readonly keyId?: Hex; readonly serialNumber?: Hex }
+  /** Object identifiers of critical extensions that nothing here processes: name constraints, for example. */
   readonly unprocessed: readonly string[]
   /** Whether signature and key are of the allowed algorithms: SHA-2, RSA from 2048 bits on, a NIST curve. */
   readonly strong: boolean
-  /** What subjectAltName says of a TPM (TCG EK Credential Profile, "Subject Alternative Name"), as it stands: `id:` and the vendor's id; the model. */
-  readonly tpm: { readonly manufacturers: readonly string[]; readonly models: readonly string[] }
+  /** What subjectAltName says of a TPM. */
+  readonly tpm: TpmName
   /** Whether the signature was made by a key, given as its SubjectPublicKeyInfo. Not whether that key was allowed to. */
   isSignedBy(publicKeyInfo: Uint8Array): Promise<boolean>
 }
@@ -36,63 +56,70 @@ export interface Certificate {
 const MAX_DER = 16384
 /** The extensions that are processed, whether critical or not. */
 const EXTENSIONS = {
+  subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
   // Nothing to do where no policy is asked for (RFC 5280, section 6.1.1, initial-explicit-policy unset).
   certificatePolicies: '2.5.29.32',
+  authorityKeyIdentifier: '2.5.29.35',
   extendedKeyUsage: '2.5.29.37',
 }
-const TPM_ATTRIBUTES = { manufacturer: '2.23.133.2.1', model: '2.23.133.2.2' }
-const DIRECTORY_NAME = 0xa4
-const HASHES = ['SHA-256', 'SHA-384', 'SHA-512']
-const CURVES = ['P-256', 'P-384', 'P-521']
-const MIN_RSA_BITS = 2048
 
 /**
  * Parses a certificate.
  *
- * @param der untrusted; at most 16 KiB, without trailing bytes
- * @throws Error of any kind where it is not one, or carries an extension twice; for the caller to word
+ * @param der untrusted; at most 16 KiB, strict DER without trailing bytes
+ * @throws Error of any kind where it is not one, carries an extension twice, or names two algorithms for its one signature; for
+ * the caller to word
  */
 export function parseCertificate(der: Uint8Array): Certificate {
-  requireWhole(der)
+  if (der.length > MAX_DER) throw new RangeError(`expected at most ${MAX_DER} bytes, found ${der.length}`)
+  const { serialNumber, extensions, signature } = decodeCertificate(readDer(der))
   const source = new x509.X509Certificate(Uint8Array.from(der))
-  const extensions = Array.from(source.extensions)
-  requireDistinct(extensions.map(({ type }) => type))
+  if (source.signatureAlgorithm.name === 'ECDSA') requireEcdsaValue(signature)
+  const publicKeyInfo = plainKeyInfo(new Uint8Array(source.publicKey.rawData))
   return {
     fingerprint: toHex(sha256(der)),
     subject: source.subject,
     issuer: source.issuer,
     subjectName: toHex(new Uint8Array(source.subjectName.toArrayBuffer())),
     issuerName: toHex(new Uint8Array(source.issuerName.toArrayBuffer())),
+    serialNumber,
     notBefore: source.notBefore,
     notAfter: source.notAfter,
-    publicKeyInfo: new Uint8Array(source.publicKey.rawData),
+    publicKeyInfo,
+    rsaModulus: rsaModulusOf(publicKeyInfo),
     authority: authorityOf(source),
     keyUsage: keyUsageOf(source),
     extendedKeyUsage: extendedKeyUsageOf(source),
+    subjectKeyId: subjectKeyIdOf(extensions),
+    authorityKey: authorityKeyOf(extensionValue(extensions, EXTENSIONS.authorityKeyIdentifier)),
     unprocessed: extensions.filter(isUnprocessed).map(({ type }) => type),
-    strong: isStrong(source.signatureAlgorithm) && isStrongKey(source.publicKey.algorithm),
-    tpm: {
-      manufacturers: alternativeNames(source, TPM_ATTRIBUTES.manufacturer),
-      models: alternativeNames(source, TPM_ATTRIBUTES.model),
-    },
-    isSignedBy: (publicKeyInfo) => isSignedBy(source, publicKeyInfo),
+    strong: isStrongSignature(source.signatureAlgorithm) && isStrongKey(publicKeyInfo),
+    tpm: tpmNameOf(extensionValue(extensions, EXTENSIONS.subjectAltName)),
+    isSignedBy: (issuer) => isSignedBy(source, issuer),
   }
 }
 
-function requireWhole(der: Uint8Array): void {
-  // SEQUENCE with a two-byte length: every real certificate is longer than 255 bytes.
-  const length = ((der[2] ?? 0) << 8) | (der[3] ?? 0)
-  if (der.length > MAX_DER || der[0] !== 0x30 || der[1] !== 0x82 || der.length !== length + 4) {
-    throw new RangeError(`expected one DER certificate of at most ${MAX_DER} bytes, found ${der.length} bytes`)
+/** What the library does not give, or gives too kindly (RFC 5280, section 4.1). */
+function decodeCertificate(certificate: DerValue): {
+  serialNumber: Hex
+  extensions: readonly X509Extension[]
+  signature: Uint8Array
+} {
+  const [tbs, algorithm, signature] = childrenOf(tagged(certificate, DER.SEQUENCE))
+  const parts = childrenOf(tagged(tbs, DER.SEQUENCE))
+  const [serialNumber, tbsAlgorithm] = parts[0]?.tag === 0xa0 ? parts.slice(1) : parts
+  if (algorithm === undefined || tbsAlgorithm === undefined || !equal(algorithm.bytes, tbsAlgorithm.bytes)) {
+    throw new RangeError('expected one algorithm for the signature, found two')
   }
-}
-
-function requireDistinct(extensions: readonly string[]): void {
-  if (new Set(extensions).size !== extensions.length)
-    throw new RangeError('an extension stands twice in the certificate')
+  const [extensions] = parts.filter(({ tag }) => tag === 0xa3).flatMap(childrenOf)
+  return {
+    serialNumber: toHex(tagged(serialNumber, DER.INTEGER).content),
+    extensions: extensions === undefined ? [] : decodeExtensions(extensions),
+    signature: wholeBytesOf(signature),
+  }
 }
 
 function authorityOf(source: x509.X509Certificate): Certificate['authority'] {
@@ -108,40 +135,22 @@ function keyUsageOf(source: x509.X509Certificate): Certificate['keyUsage'] {
     keyEncipherment: has(x509.KeyUsageFlags.keyEncipherment),
     keyAgreement: has(x509.KeyUsageFlags.keyAgreement),
     keyCertSign: has(x509.KeyUsageFlags.keyCertSign),
+    crlSign: has(x509.KeyUsageFlags.cRLSign),
   }
 }
 
-function isUnprocessed({ critical, type }: x509.Extension): boolean {
+function subjectKeyIdOf(extensions: readonly X509Extension[]): Hex | undefined {
+  const value = extensionValue(extensions, EXTENSIONS.subjectKeyIdentifier)
+  return value && toHex(tagged(value, DER.OCTET_STRING).content)
+}
+
+function isUnprocessed({ critical, type }: X509Extension): boolean {
   return critical && !Object.values(EXTENSIONS).includes(type)
-}
-
-function isStrong({ name, hash }: { readonly name: string; readonly hash?: { readonly name: string } }): boolean {
-  return /^(?:RSASSA-PKCS1-v1_5|RSA-PSS|ECDSA)$/.test(name) && hash !== undefined && HASHES.includes(hash.name)
-}
-
-function isStrongKey(
-  algorithm: Algorithm & { readonly modulusLength?: number; readonly namedCurve?: string },
-): boolean {
-  return (algorithm.modulusLength ?? 0) >= MIN_RSA_BITS || CURVES.includes(algorithm.namedCurve ?? '')
 }
 
 function extendedKeyUsageOf(source: x509.X509Certificate): Certificate['extendedKeyUsage'] {
   const extension = source.getExtension(x509.ExtendedKeyUsageExtension)
   return extension === null ? undefined : Array.from(extension.usages, String)
-}
-
-function alternativeNames(source: x509.X509Certificate, attribute: string): readonly string[] {
-  const names = source.getExtension(x509.SubjectAlternativeNameExtension)?.names.items ?? []
-  return Array.from(names, ({ rawData }) => new Uint8Array(rawData))
-    .filter(([tag]) => tag === DIRECTORY_NAME)
-    .flatMap((name) => new x509.Name(explicitValue(name)).toJSON())
-    .flatMap((rdn) => rdn[attribute] ?? [])
-}
-
-/** What stands behind an explicit tag and its DER length. */
-function explicitValue(der: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const length = der[1] ?? 0
-  return der.slice(length < 0x80 ? 2 : 2 + (length & 0x7f))
 }
 
 async function isSignedBy(source: x509.X509Certificate, publicKeyInfo: Uint8Array): Promise<boolean> {

@@ -16,19 +16,19 @@ export type ClaimStatus = 'pass' | 'fail' | 'not-covered'
  * - `EVENT_DIFFERS`, `EVENT_MISSING`, `EVENT_UNEXPECTED`: an event is another than allowed, not there, or one too many
  * - `COMMAND_LINE_DIFFERS`: the kernel was started with another command line
  * - `SECURE_BOOT_DIFFERS`: Secure Boot is on where it must be off, off where it must be on, or nothing that is covered says which
- * - `BOOT_APPLICATION_DIFFERS`: another boot application was started
  * - `IMA_FILE_UNLISTED`, `IMA_FILE_DIFFERS`: a file was used that is not listed, or has another content
  * - `IMA_VIOLATION`: a file was written while it was open, so what was used is not known
  * - `IMA_AGGREGATE_DIFFERS`: the log is not of this boot
  * - `IMA_ENTRY_INVALID`: an entry's digest is not that of its data
  * - `COMPONENT_UNLISTED`, `COMPONENT_DIFFERS`, `COMPONENT_MISSING`, `COMPONENT_CHANGED`: what is wrong with a component of the VMM
  * - `MANIFEST_DIFFERS`: the log is not the one that was proposed
+ * - `NONCE_DIFFERS`: the quote was made for somebody else, or for an earlier question
  * - `NONCE_MISSING`: nobody said which nonce the quote must carry, so it may be any old quote
  * - `CLOCK_UNSAFE`, `CLOCK_NOT_FORWARD`: the TPM's clock may have gone back, or did
  * - `KEY_UNKNOWN`: the attestation key is not one that was enrolled
  * - `SIGNER_UNPLACED`: where in its TPM the key stands cannot be told from what was given
  * - `ENDORSEMENT_MISSING`, `ENDORSEMENT_INVALID`: no EK certificate, or one that no trusted root vouches for
- * - `ASSURANCE_LOW`, `MANUFACTURER_DIFFERS`, `FIRMWARE_OLD`: a TPM that the policy does not take
+ * - `ASSURANCE_LOW`, `MANUFACTURER_DIFFERS`, `FIRMWARE_OLD`, `TPM_WEAK`: a TPM that the policy does not take
  */
 export type ClaimCode =
   | 'NOT_IN_POLICY'
@@ -47,7 +47,6 @@ export type ClaimCode =
   | 'EVENT_UNEXPECTED'
   | 'COMMAND_LINE_DIFFERS'
   | 'SECURE_BOOT_DIFFERS'
-  | 'BOOT_APPLICATION_DIFFERS'
   | 'IMA_FILE_UNLISTED'
   | 'IMA_FILE_DIFFERS'
   | 'IMA_VIOLATION'
@@ -58,6 +57,7 @@ export type ClaimCode =
   | 'COMPONENT_MISSING'
   | 'COMPONENT_CHANGED'
   | 'MANIFEST_DIFFERS'
+  | 'NONCE_DIFFERS'
   | 'NONCE_MISSING'
   | 'CLOCK_UNSAFE'
   | 'CLOCK_NOT_FORWARD'
@@ -68,6 +68,7 @@ export type ClaimCode =
   | 'ASSURANCE_LOW'
   | 'MANUFACTURER_DIFFERS'
   | 'FIRMWARE_OLD'
+  | 'TPM_WEAK'
 
 /** One thing that was looked at, what it was held against, and what came of it. */
 export interface Claim {

@@ -12,8 +12,17 @@ import { EvidenceError } from './error.ts'
  * @throws EvidenceError `PCR_VALUES`; TcgError `SELECTION_EMPTY`, `SELECTION_INVALID`
  */
 export function vmmHash(selection: PcrSelection, values: ReadonlyMap<number, Uint8Array>): Hex {
-  const quoteInfo = new Writer().bytes(encodePcrSelection(selection)).sized16(pcrDigest(selection, values))
-  return vmmHashOfQuoteInfo(quoteInfo.finish())
+  return vmmHashOfQuoteInfo(quoteInfoOf(selection, values))
+}
+
+/**
+ * The TPMS_QUOTE_INFO that a quote would carry for some PCR values (TPM 2.0 Part 2, 10.12.4): what a predicted VMM is entered
+ * on the ledger with.
+ *
+ * @throws as `vmmHash`
+ */
+export function quoteInfoOf(selection: PcrSelection, values: ReadonlyMap<number, Uint8Array>): Uint8Array<ArrayBuffer> {
+  return new Writer().bytes(encodePcrSelection(selection)).sized16(pcrDigest(selection, values)).finish()
 }
 
 /** The vmmHash of a TPMS_QUOTE_INFO, byte for byte as it stands in a quote. */

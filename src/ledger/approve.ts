@@ -20,6 +20,7 @@ export interface ApprovedVmm {
  * Enters approvals of a VMM, for its present epoch: the sender's where it is an approver, and those that others signed.
  *
  * @param validUntil seconds since the epoch, inclusive; approvals count together where they name the same
+ * @param checked the SHA-256 of the event log that the approver looked at; without, the proposal's as the ledger has it
  * @param signed of the same decision, or the contract refuses them
  * @throws LedgerError as `submit`
  */
@@ -28,11 +29,13 @@ export async function approveVmm(
   sender: DigestSigner,
   vmmHash: Hex,
   validUntil = NO_END,
+  checked?: Hex,
   signed: readonly SignedVmmApproval[] = [],
 ): Promise<ApprovedVmm> {
-  const [approval, { threshold }] = [await approvalNow(ledger, vmmHash, validUntil), await ledger.approvers()]
+  const [approval, { threshold }] = [await approvalNow(ledger, vmmHash, validUntil, checked), await ledger.approvers()]
   const approvals = signed.map(({ approver, deadline, signature }) => ({ approver, deadline, signature }))
-  const data = VMM_REGISTRY.encodeFunctionData('approve', [vmmHash, approval.epoch, validUntil, approvals]) as Hex
+  const args = [vmmHash, approval.epoch, approval.manifestHash, validUntil, approvals]
+  const data = VMM_REGISTRY.encodeFunctionData('approve', args) as Hex
   await ledger.submit(sender, { to: 'vmmRegistry', data })
   const { status } = await ledger.vmm(vmmHash)
   const count = await ledger.approvalsOf('vmmRegistry', decisionHash(decisionOf(approval)))
@@ -46,17 +49,20 @@ export async function signVmmApproval(
   vmmHash: Hex,
   validUntil: bigint,
   deadline: bigint,
+  checked?: Hex,
 ): Promise<SignedVmmApproval> {
   const domain = ledger.domain('vmmRegistry')
-  const approval = await approvalNow(ledger, vmmHash, validUntil)
-  const signature = await approver.signDigest(fromHex(decisionDigest(domain, decisionOf(approval), deadline), 32))
+  const approval = await approvalNow(ledger, vmmHash, validUntil, checked)
+  const signature = await approver.signDigest(
+    fromHex(decisionDigest(domain, decisionOf(approval), approver.address, deadline), 32),
+  )
   return { domain, approval, approver: approver.address, deadline, signature }
 }
 
 /** The decision as it would count now. */
-async function approvalNow(ledger: Ledger, vmmHash: Hex, validUntil: bigint): Promise<VmmApproval> {
-  const [{ epoch }, { term }] = [await ledger.vmm(vmmHash), await ledger.approvers()]
-  return { vmmHash, epoch, validUntil, term }
+async function approvalNow(ledger: Ledger, vmmHash: Hex, validUntil: bigint, checked?: Hex): Promise<VmmApproval> {
+  const [{ epoch, manifestHash }, { term }] = [await ledger.vmm(vmmHash), await ledger.approvers()]
+  return { vmmHash, epoch, manifestHash: checked ?? manifestHash, validUntil, term }
 }
 
 function decisionOf(content: VmmApproval): Decision {

@@ -44,6 +44,11 @@ export type LedgerAddressRotated = Event<
   { hostId: Hex; from: Hex; to: Hex; overlapUntil: bigint; anchorBlock: bigint; quote: QuoteOnLedger }
 >
 
+export type LedgerAddressReplaced = Event<
+  'LedgerAddressReplaced',
+  { hostId: Hex; from: Hex; to: Hex; registrar: Hex; anchorBlock: bigint; quote: QuoteOnLedger }
+>
+
 export type AttestationKeyReplaced = Event<
   'AttestationKeyReplaced',
   { hostId: Hex; akQualifiedName: Hex; registrar: Hex; anchorBlock: bigint; quote: QuoteOnLedger }
@@ -107,6 +112,7 @@ export type LedgerEvent =
   | HostRegistered
   | HostStatusChanged
   | LedgerAddressRotated
+  | LedgerAddressReplaced
   | AttestationKeyReplaced
   | RegistrarChanged
   | DecisionApproved

@@ -57,8 +57,8 @@ async function approvalOf(
   if (approve === null || transaction?.input.slice(0, 10) !== approve.selector) return undefined
   try {
     const call = decodeValues(approve.inputs, `0x${transaction.input.slice(10)}`) as unknown as VmmApproval
-    const { vmmHash, epoch, validUntil } = call
-    const content = { vmmHash, epoch, validUntil, term: args.term }
+    const { vmmHash, epoch, manifestHash, validUntil } = call
+    const content = { vmmHash, epoch, manifestHash, validUntil, term: args.term }
     return decisionHash({ kind: 'VmmApproval', content }) === args.decision ? content : undefined
   } catch {
     // Another contract's function with the same selector.

@@ -3,7 +3,7 @@ import { fromHex, type Hex } from '../core/bytes.ts'
 import { keccak256, sha256 } from './hash.ts'
 
 /** What a quote is for; a quote for one purpose is useless for another. */
-export type QuotePurpose = 'register' | 'replace-ak' | 'rotate-address' | 'vmm' | 'commit'
+export type QuotePurpose = 'register' | 'replace-ak' | 'rotate-address' | 'replace-address' | 'vmm' | 'commit'
 
 /** All that a quote's qualifying data commits to. */
 export interface QuoteBinding {
@@ -36,6 +36,11 @@ export function qualifyingData(binding: QuoteBinding): Uint8Array<ArrayBuffer> {
 /** The payload of a registration's quote, and of one that replaces an AK: `keccak256(abi.encode(ledgerAddress, keccak256(akPublic)))`. */
 export function registrationPayload(ledgerAddress: Hex, akPublic: Uint8Array): Hex {
   return keccak256(fromHex(abi.encode(['address', 'bytes32'], [ledgerAddress, keccak256(akPublic)])))
+}
+
+/** The payload of the quote that gives a host an address without the old key: `keccak256(abi.encode(from, to))`. */
+export function replacementPayload(from: Hex, to: Hex): Hex {
+  return keccak256(fromHex(abi.encode(['address', 'address'], [from, to])))
 }
 
 /** The payload of a rotation's quote: `keccak256(abi.encode(from, to, overlapBlocks))`. */

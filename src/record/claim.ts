@@ -27,3 +27,13 @@ export interface AddressRotation {
 export function addressRotationDigest(domain: Domain, rotation: AddressRotation): Hex {
   return typedDigest(domain, ADDRESS_ROTATION_TYPE, rotation)
 }
+
+export const ADDRESS_REPLACEMENT_TYPE = structType('AddressReplacement', 'bytes32 hostId, address from, address to')
+
+/** A suspended host's change of its ledger address without the old key. The verifying contract is the HostRegistry. */
+export type AddressReplacement = Omit<AddressRotation, 'overlapBlocks'>
+
+/** What the new key signs. */
+export function addressReplacementDigest(domain: Domain, replacement: AddressReplacement): Hex {
+  return typedDigest(domain, ADDRESS_REPLACEMENT_TYPE, replacement)
+}

@@ -9,6 +9,8 @@ import { keccak256 } from './hash.ts'
 export interface VmmApproval {
   readonly vmmHash: Hex
   readonly epoch: number
+  /** The proposal's: whoever proposes first chooses it. */
+  readonly manifestHash: Hex
   /** Seconds since the epoch; the type's maximum for no end. */
   readonly validUntil: bigint
   readonly term: number
@@ -38,20 +40,26 @@ export type Decision =
 export const DECISION_TYPES: Readonly<Record<Decision['kind'], StructType>> = {
   VmmApproval: structType(
     'VmmApproval',
-    'bytes32 vmmHash, uint32 epoch, uint64 validUntil, uint32 term, uint64 deadline',
+    'bytes32 vmmHash, uint32 epoch, bytes32 manifestHash, uint64 validUntil, address approver, uint32 term, uint64 deadline',
   ),
-  ApproversChange: structType('ApproversChange', 'address[] approvers, uint32 threshold, uint32 term, uint64 deadline'),
+  ApproversChange: structType(
+    'ApproversChange',
+    'address[] approvers, uint32 threshold, address approver, uint32 term, uint64 deadline',
+  ),
   RegistrarChange: structType(
     'RegistrarChange',
-    'address registrar, bool isRegistrar, uint64 nonce, uint32 term, uint64 deadline',
+    'address registrar, bool isRegistrar, uint64 nonce, address approver, uint32 term, uint64 deadline',
   ),
 }
 
 const abi = AbiCoder.defaultAbiCoder()
 
-/** What `DecisionApproved` names: `keccak256(abi.encode(typeHash, members…))` without the deadline. */
+/** What differs between two approvals of one decision. */
+const OF_APPROVAL: readonly string[] = ['approver', 'deadline']
+
+/** What `DecisionApproved` names: `keccak256(abi.encode(typeHash, members…))` without approver and deadline. */
 export function decisionHash({ kind, content }: Decision): Hex {
-  const fields = DECISION_TYPES[kind].fields.slice(0, -1)
+  const fields = DECISION_TYPES[kind].fields.filter(({ name }) => !OF_APPROVAL.includes(name))
   const members = new Map(Object.entries(content) as [string, unknown][])
   const types = fields.map(({ type }) => (type.endsWith('[]') ? 'bytes32' : type))
   const values = fields.map(({ name, type }) =>
@@ -60,9 +68,14 @@ export function decisionHash({ kind, content }: Decision): Hex {
   return keccak256(fromHex(abi.encode(['bytes32', ...types], [typeHash(DECISION_TYPES[kind]), ...values])))
 }
 
-/** What an approver signs. @param deadline seconds since the epoch until which it may be submitted */
-export function decisionDigest(domain: Domain, { kind, content }: Decision, deadline: bigint): Hex {
-  return typedDigest(domain, DECISION_TYPES[kind], { ...content, deadline })
+/**
+ * What an approver signs.
+ *
+ * @param approver whose approval it is; a contract's (ERC-1271) where its key signs for it
+ * @param deadline seconds since the epoch until which it may be submitted
+ */
+export function decisionDigest(domain: Domain, { kind, content }: Decision, approver: Hex, deadline: bigint): Hex {
+  return typedDigest(domain, DECISION_TYPES[kind], { ...content, approver, deadline })
 }
 
 function typeHash({ name, fields }: StructType): Hex {

@@ -22,7 +22,7 @@ export function signedApprovalJson({ domain, approval, ...rest }: SignedVmmAppro
 }
 
 const MEMBERS = [
-  ...(['chainId', 'vmmRegistry', 'vmmHash', 'epoch', 'validUntil', 'term'] as const),
+  ...(['chainId', 'vmmRegistry', 'vmmHash', 'epoch', 'manifestHash', 'validUntil', 'term'] as const),
   ...(['approver', 'deadline', 'signature'] as const),
 ] as const
 const U32 = 0xffffffff
@@ -35,6 +35,7 @@ export function parseSignedApproval(value: unknown, path = 'signed approval'): S
     approval: {
       vmmHash: read('vmmHash', bytes(32)),
       epoch: read('epoch', integer(0, U32)),
+      manifestHash: read('manifestHash', bytes(32)),
       validUntil: read('validUntil', u64),
       term: read('term', integer(0, U32)),
     },

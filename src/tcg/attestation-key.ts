@@ -17,6 +17,7 @@ export interface EccAttestationKey extends EccPublic {
 }
 
 export interface RsaAttestationKey extends RsaPublic {
+  readonly bits: 2048
   readonly nameAlgorithm: 'sha256'
   readonly scheme: { readonly algorithm: 'rsassa'; readonly hash: 'sha256' }
 }
@@ -47,7 +48,9 @@ function requireEcc(key: EccPublic): EccAttestationKey {
 }
 
 function requireRsa(key: RsaPublic): RsaAttestationKey {
-  const ak = { ...key, nameAlgorithm: requireNames(key), scheme: requireScheme(key, 'rsassa') }
+  const { bits } = key
+  if (bits !== 2048) throw new TcgError('AK_TYPE', `expected an RSA-2048 key, found RSA-${bits}`)
+  const ak = { ...key, bits, nameAlgorithm: requireNames(key), scheme: requireScheme(key, 'rsassa') }
   if ((key.modulus.at(-1) ?? 0) % 2 === 0) throw new TcgError('AK_VALUE', 'the attestation key’s modulus is even')
   return ak
 }

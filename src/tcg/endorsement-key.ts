@@ -1,62 +1,63 @@
-import { equal, fromHex } from '../core/bytes.ts'
-import type { HashName } from './algorithm.ts'
+import { equal } from '../core/bytes.ts'
+import { ENDORSEMENT_TEMPLATES, type EndorsementTemplate, type TemplateName } from './endorsement-template.ts'
 import { TcgError } from './error.ts'
-import { OBJECT_ATTRIBUTES, type TpmPublic } from './public.ts'
+import type { TpmPublic } from './public.ts'
 
-/** What an EK's public area must say beside the key itself. */
-interface Template {
-  readonly nameAlgorithm: HashName
-  readonly attributes: number
-  readonly authPolicy: Uint8Array
-  readonly aesBits: 128 | 256
-}
+/**
+ * The templates of which there is one for each kind of key: RSA-2048 and P-256 of the low range, the others of the high range.
+ *
+ * An EK certificate vouches for the bare key, and credential activation works whatever the attributes and the policy say. So one
+ * template for each kind of key is what makes the public area, and with it the hostId, follow from the certified key. H-1 and H-2
+ * are the high range's twins of L-1 and L-2: whoever takes both lets one TPM be two hosts, unless the TPM itself shows the EK's
+ * name (an AK of it that certifies the EK).
+ */
+export const UNAMBIGUOUS_TEMPLATES: ReadonlySet<TemplateName> = new Set(['L-1', 'L-2', 'H-3', 'H-4', 'H-6', 'H-7'])
 
-const { fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, adminWithPolicy, restricted, decrypt } =
-  OBJECT_ATTRIBUTES
-const STORAGE = fixedTPM | fixedParent | sensitiveDataOrigin | adminWithPolicy | restricted | decrypt
-
-/** Templates L-1 and L-2: PolicySecret of the endorsement hierarchy (TCG EK Credential Profile 2.6, B.3). */
-const LOW_RANGE: Template = {
-  nameAlgorithm: 'sha256',
-  attributes: STORAGE,
-  authPolicy: fromHex('0x837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa', 32),
-  aesBits: 128,
-}
-
-/** Template H-3: that, or a policy in an NV index (TCG EK Credential Profile 2.6, B.4). */
-const HIGH_RANGE_P384: Template = {
-  nameAlgorithm: 'sha384',
-  attributes: STORAGE | userWithAuth,
-  authPolicy: fromHex(
-    '0xb26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419cacb47ba09699646150f9fc000f3f80e12',
-    48,
-  ),
-  aesBits: 256,
+/**
+ * The template of the TCG EK Credential Profile by which an EK was made: its public area is the template's, to the bit.
+ *
+ * A TPM may hold a template of its manufacturer's own in NV (0x01C00004, 0x01C0000C). An EK by such a one is refused here, unless
+ * it differs in nothing but the unique field, which the key replaces: attributes or a policy of anybody's choosing would make a
+ * hostId of anybody's choosing around the same certified key.
+ *
+ * @param allowed the templates that are taken
+ * @throws TcgError `EK_TEMPLATE`, with what is different
+ */
+export function endorsementTemplateOf(
+  key: TpmPublic,
+  allowed: ReadonlySet<TemplateName> = UNAMBIGUOUS_TEMPLATES,
+): TemplateName {
+  const sameKind = Object.values(ENDORSEMENT_TEMPLATES).filter((template) => isKind(key, template))
+  const made = sameKind.find((template) => differences(key, template).length === 0)
+  if (made !== undefined && allowed.has(made.name)) return made.name
+  if (made !== undefined) throw new TcgError('EK_TEMPLATE', `the template ${made.name} was not asked for`)
+  const [nearest] = sameKind
+  if (nearest === undefined) throw new TcgError('EK_TEMPLATE', 'the TCG has no template for such a key')
+  const different = differences(key, nearest).join(', ')
+  throw new TcgError('EK_TEMPLATE', `expected the TCG's template ${nearest.name}, found another ${different}`)
 }
 
 /**
- * Returns the key where its public area is the TCG's template for such an EK, to the bit: RSA-2048 and P-256 of the low range,
- * P-384 of the high range.
- *
- * An EK certificate vouches for the bare key, and credential activation works whatever the attributes and the policy say. So one
- * template for each kind of key is what makes the public area, and with it the hostId, follow from the certified key.
+ * Returns the key where it was made by a template that is unambiguous for its kind of key.
  *
  * @throws TcgError `EK_TEMPLATE`
  */
 export function requireEndorsementKey<Key extends TpmPublic>(key: Key): Key {
-  const template = key.type === 'ecc' && key.curve === 'P-384' ? HIGH_RANGE_P384 : LOW_RANGE
-  const different = [
+  endorsementTemplateOf(key)
+  return key
+}
+
+function isKind(key: TpmPublic, { key: kind }: EndorsementTemplate): boolean {
+  if (key.type === 'rsa') return kind.type === 'rsa' && kind.bits === key.bits
+  return kind.type === 'ecc' && kind.curve === key.curve
+}
+
+function differences(key: TpmPublic, template: EndorsementTemplate): readonly string[] {
+  return [
     key.nameAlgorithm !== template.nameAlgorithm && 'name algorithm',
     key.attributes !== template.attributes && 'attributes',
     !equal(key.authPolicy, template.authPolicy) && 'policy',
     key.aesBits !== template.aesBits && 'symmetric algorithm',
     key.scheme !== undefined && 'scheme',
   ].filter((part) => part !== false)
-  if (different.length > 0) {
-    throw new TcgError(
-      'EK_TEMPLATE',
-      `expected the TCG's template for such an EK, found another ${different.join(', ')}`,
-    )
-  }
-  return key
 }

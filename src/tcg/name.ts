@@ -1,8 +1,7 @@
 import { concat } from '../core/bytes.ts'
-import { HASHES } from './algorithm.ts'
 import { TcgError } from './error.ts'
 import { digest, sha256 } from './hash.ts'
-import { decodePublic } from './public.ts'
+import { decodePublic, NAME_HASHES } from './public.ts'
 
 const SHA256_ID = Uint8Array.of(0x00, 0x0b)
 const TPM_RH_ENDORSEMENT = Uint8Array.of(0x40, 0x00, 0x00, 0x0b)
@@ -53,7 +52,7 @@ export function qualifiedName(hierarchy: keyof typeof HIERARCHIES, path: readonl
   new DataView(handle.buffer).setUint32(0, HIERARCHIES[hierarchy])
   return path.reduce<Uint8Array>((above, tpmtPublic) => {
     const { nameAlgorithm } = decodePublic(tpmtPublic)
-    const { algorithm } = HASHES[nameAlgorithm]
+    const { algorithm } = NAME_HASHES[nameAlgorithm]
     const id = Uint8Array.of(algorithm >> 8, algorithm & 0xff)
     const name = concat(id, digest(nameAlgorithm, tpmtPublic))
     return concat(id, digest(nameAlgorithm, concat(above, name)))

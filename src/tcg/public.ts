@@ -1,5 +1,6 @@
 import type { Reader } from '../core/reader.ts'
-import { HASHES, hashNameOf, TPM_ALG, type HashName } from './algorithm.ts'
+import { hashNameOf, TPM_ALG, type HashName } from './algorithm.ts'
+import { BANKS } from './bank.ts'
 import { decodeWhole } from './decode.ts'
 import { TcgError } from './error.ts'
 
@@ -15,15 +16,16 @@ export interface EccPublic extends PublicArea {
   readonly y: Uint8Array
 }
 
-/** An RSA-2048 key: for RSASSA signatures, or for storage. Its exponent is 65537. */
+/** An RSA key: for RSASSA signatures, or for storage. Its exponent is 65537. */
 export interface RsaPublic extends PublicArea {
   readonly type: 'rsa'
-  /** 256 bytes, its highest bit set. */
+  readonly bits: RsaBits
+  /** `bits` long, its highest bit set. */
   readonly modulus: Uint8Array
 }
 
 export interface PublicArea {
-  readonly nameAlgorithm: HashName
+  readonly nameAlgorithm: NameHash
   /** TPMA_OBJECT, bits of `OBJECT_ATTRIBUTES`. */
   readonly attributes: number
   /** Empty, or as long as nameAlgorithm's digest. */
@@ -40,7 +42,26 @@ export interface SigningScheme {
   readonly hash: HashName
 }
 
-export type Curve = 'P-256' | 'P-384'
+export type Curve = 'P-256' | 'P-384' | 'P-521'
+
+export type RsaBits = 2048 | 3072 | 4096
+
+/** A hash algorithm of names. Wider than what signatures and PCR banks are believed with: EKs on P-521 are named by SHA-512. */
+export type NameHash = HashName | 'sha512'
+
+/** Identifier (TCG Algorithm Registry, TPM_ALG_ID) and digest length, in bytes, of each hash algorithm of names. */
+export const NAME_HASHES: Readonly<Record<NameHash, { readonly algorithm: number; readonly length: number }>> = {
+  sha256: BANKS.sha256,
+  sha384: BANKS.sha384,
+  sha512: BANKS.sha512,
+}
+
+/** Identifier (TCG Algorithm Registry, TPM_ECC_CURVE) and length of a coordinate, in bytes, of each curve. */
+export const CURVES: Readonly<Record<Curve, { readonly id: number; readonly length: number }>> = {
+  'P-256': { id: 0x0003, length: 32 },
+  'P-384': { id: 0x0004, length: 48 },
+  'P-521': { id: 0x0005, length: 66 },
+}
 
 /** Bits of TPMA_OBJECT (TPM 2.0 Part 2, 8.3). */
 export const OBJECT_ATTRIBUTES = {
@@ -61,11 +82,7 @@ export const OBJECT_ATTRIBUTES = {
 } as const
 
 const KNOWN_ATTRIBUTES = Object.values(OBJECT_ATTRIBUTES).reduce<number>((all, bit) => all | bit, 0)
-const CURVES: Readonly<Record<number, { readonly curve: Curve; readonly length: number }>> = {
-  0x0003: { curve: 'P-256', length: 32 },
-  0x0004: { curve: 'P-384', length: 48 },
-}
-const RSA_BITS = 2048
+const RSA_BITS: readonly RsaBits[] = [2048, 3072, 4096]
 /** The scheme that a key of each type may be bound to. */
 const SCHEME_OF: Readonly<Record<number, { readonly id: number; readonly algorithm: SigningScheme['algorithm'] }>> = {
   [TPM_ALG.ECC]: { id: TPM_ALG.ECDSA, algorithm: 'ecdsa' },
@@ -73,8 +90,8 @@ const SCHEME_OF: Readonly<Record<number, { readonly id: number; readonly algorit
 }
 
 /**
- * Decodes a TPMT_PUBLIC, strictly (TPM 2.0 Part 2, 12.2.4): ECC keys on P-256 and P-384, RSA-2048. There is one
- * encoding of a key: coordinates have the field's length, and RSA's usual exponent is written as 0.
+ * Decodes a TPMT_PUBLIC, strictly (TPM 2.0 Part 2, 12.2.4): ECC keys on P-256, P-384 and P-521, RSA with
+ * 2048, 3072 or 4096 bits. There is one encoding of a key: coordinates have the field's length, and RSA's usual exponent is written as 0.
  *
  * @param tpmtPublic untrusted; without the length that a TPM2B_PUBLIC has in front
  * @throws TcgError `MALFORMED`, `DIGEST_LENGTH`, `NAME_ALGORITHM`, `KEY_UNSUPPORTED`
@@ -94,11 +111,11 @@ export function decodePublic(tpmtPublic: Uint8Array): TpmPublic {
   })
 }
 
-function readNameAlgorithm(reader: Reader): HashName {
+function readNameAlgorithm(reader: Reader): NameHash {
   const algorithm = reader.u16()
-  const name = hashNameOf(algorithm)
+  const name = algorithm === NAME_HASHES.sha512.algorithm ? 'sha512' : hashNameOf(algorithm)
   if (name === undefined) {
-    throw new TcgError('NAME_ALGORITHM', `expected SHA-256 or SHA-384, found 0x${algorithm.toString(16)}`)
+    throw new TcgError('NAME_ALGORITHM', `expected SHA-256, SHA-384 or SHA-512, found 0x${algorithm.toString(16)}`)
   }
   return name
 }
@@ -110,8 +127,8 @@ function readAttributes(reader: Reader): number {
   return attributes
 }
 
-function readAuthPolicy(reader: Reader, nameAlgorithm: HashName): Uint8Array {
-  const { length } = HASHES[nameAlgorithm]
+function readAuthPolicy(reader: Reader, nameAlgorithm: NameHash): Uint8Array {
+  const { length } = NAME_HASHES[nameAlgorithm]
   const authPolicy = reader.sized16(length)
   if (authPolicy.length !== 0 && authPolicy.length !== length) {
     throw new TcgError('DIGEST_LENGTH', `expected a policy of 0 or ${length} bytes, found ${authPolicy.length}`)
@@ -143,21 +160,23 @@ function readScheme(reader: Reader, type: number): SigningScheme | undefined {
 
 function readEcc(reader: Reader): Pick<EccPublic, 'curve' | 'x' | 'y'> {
   const id = reader.u16()
-  const known = CURVES[id]
-  if (known === undefined) throw unsupported('P-256 or P-384', id)
+  const curve = (Object.keys(CURVES) as Curve[]).find((name) => CURVES[name].id === id)
+  if (curve === undefined) throw unsupported('P-256, P-384 or P-521', id)
   const kdf = reader.u16()
   if (kdf !== TPM_ALG.NULL) throw unsupported('no key derivation', kdf)
-  return { curve: known.curve, x: readExactly(reader, known.length), y: readExactly(reader, known.length) }
+  const { length } = CURVES[curve]
+  return { curve, x: readExactly(reader, length), y: readExactly(reader, length) }
 }
 
-function readRsa(reader: Reader): Pick<RsaPublic, 'modulus'> {
-  const bits = reader.u16()
-  if (bits !== RSA_BITS) throw unsupported(`RSA-${RSA_BITS}`, bits)
+function readRsa(reader: Reader): Pick<RsaPublic, 'bits' | 'modulus'> {
+  const found = reader.u16()
+  const bits = RSA_BITS.find((known) => known === found)
+  if (bits === undefined) throw unsupported(`RSA with ${RSA_BITS.join(', ')} bits`, found)
   const exponent = reader.u32()
   if (exponent !== 0) throw unsupported('the exponent 65537, written as 0', exponent)
-  const modulus = readExactly(reader, RSA_BITS / 8)
-  if ((modulus[0] ?? 0) < 0x80) throw new TcgError('MALFORMED', `expected a modulus of ${RSA_BITS} bits, found fewer`)
-  return { modulus }
+  const modulus = readExactly(reader, bits / 8)
+  if ((modulus[0] ?? 0) < 0x80) throw new TcgError('MALFORMED', `expected a modulus of ${bits} bits, found fewer`)
+  return { bits, modulus }
 }
 
 function readExactly(reader: Reader, length: number): Uint8Array {

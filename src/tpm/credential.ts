@@ -1,9 +1,11 @@
 import { Writer } from '../core/writer.ts'
 import { TPM_ALG } from '../tcg/algorithm.ts'
+import { OBJECT_ATTRIBUTES } from '../tcg/public.ts'
 import { withAk } from './attestation-key.ts'
 import { ENDORSEMENT, NO_HANDLE, PASSWORD } from './commands.ts'
 import type { Handle, TpmCommands, TpmConnection } from './commands.ts'
-import { withEk } from './endorsement-key.ts'
+import type { EkPlaceName } from './ek-place.ts'
+import { withEk, type Ek } from './endorsement-key.ts'
 import { TpmError } from './error.ts'
 import { unwrap, withTransient } from './objects.ts'
 import { hasRc, isParameterRefused, RC, rcOf } from './rc.ts'
@@ -27,14 +29,14 @@ const MAX_SECRET = 64
  */
 export function activateCredential(
   connection: TpmConnection,
-  akHandle: number,
+  { akHandle, ek: order }: { readonly akHandle: number; readonly ek: readonly EkPlaceName[] },
   challenge: CredentialChallenge,
 ): Uint8Array {
   const blob = new Writer().sized16(challenge.credentialBlob).finish()
   const secret = new Writer().sized16(challenge.encryptedSecret).finish()
   return withAk(connection, akHandle, (ak) =>
-    withEk(connection, (ek) =>
-      withEkSession(connection.commands, (session) => {
+    withEk(connection, order, (ek) =>
+      withEkAuthorised(connection.commands, ek, (session) => {
         try {
           const [info] = connection.commands.ActivateCredential(ak.handle, ek.handle, [PASSWORD, session], blob, secret)
           return unwrap('TPM2B_DIGEST', info, MAX_SECRET)
@@ -51,10 +53,12 @@ export function activateCredential(
 }
 
 /**
- * Works in a session that satisfies the EK's policy: PolicySecret of the endorsement hierarchy (EK Credential Profile,
- * B.3.3).
+ * Works with what authorises the EK's use: its empty authorisation value where the template allows it (userWithAuth, the
+ * high range), else a session that satisfies its policy: PolicySecret of the endorsement hierarchy (EK Credential
+ * Profile, B.3.2).
  */
-function withEkSession<T>(commands: TpmCommands, work: (session: Handle) => T): T {
+function withEkAuthorised<T>(commands: TpmCommands, { place }: Ek, work: (session: Handle) => T): T {
+  if ((place.template.attributes & OBJECT_ATTRIBUTES.userWithAuth) !== 0) return work(PASSWORD)
   const noSymmetric = new Writer().u16(TPM_ALG.NULL).finish()
   const [session] = commands.StartAuthSession(
     NO_HANDLE,

@@ -1,80 +1,148 @@
-import { concat } from '../core/bytes.ts'
-import { Reader } from '../core/reader.ts'
-import type { Handle, TpmConnection } from './commands.ts'
-import { OWNER, PASSWORD } from './commands.ts'
-import { EK_TEMPLATE, ekModulus } from './ek-template.ts'
+import { X509Certificate } from 'node:crypto'
+import { equal } from '../core/bytes.ts'
+import { encodeEndorsementTemplate } from '../tcg/endorsement-template.ts'
+import { decodePublic, type TpmPublic } from '../tcg/public.ts'
+import { TcgError } from '../tcg/error.ts'
+import type { TpmConnection } from './commands.ts'
+import { findCertificate, readCertificateChain, type CertifiedPlace } from './ek-certificate.ts'
+import { EK_PLACES, type EkPlace, type EkPlaceName } from './ek-place.ts'
 import { TpmError } from './error.ts'
-import { NV, readNvPublic } from './nv-public.ts'
-import { unwrap, unwrapPublic, withPersistent, withPrimary, type TpmObject } from './objects.ts'
+import { readNvIndex } from './nv-read.ts'
+import { unwrapPublic, withPersistent, withPrimary, type TpmObject } from './objects.ts'
 
-/**
- * An RSA-2048 EK and its certificate (TCG EK Credential Profile 2.6, 2.2.1.4; TCG TPM v2.0 Provisioning Guidance 1.0,
- * 7.8).
- */
-const EK_HANDLE = 0x81010001
-const EK_CERTIFICATE_INDEX = 0x01c00002
-
-const TPM_CAP_TPM_PROPERTIES = 6
-const TPM_PT_NV_BUFFER_MAX = 0x12c
-/** Every TPM reads this many bytes of NV at once. */
-const SMALLEST_NV_BUFFER = 64
-const MAX_CERTIFICATE = 8192
-
-/** Works with the EK: the persistent one, or else one that is made for the time of the work. */
-export function withEk<T>(connection: TpmConnection, work: (ek: TpmObject) => T): T {
-  const result = withPersistent(connection, EK_HANDLE, (handle) => {
-    const [tpm2bPublic] = connection.commands.ReadPublic(handle, [])
-    const ek = { handle, public: unwrapPublic(tpm2bPublic) }
-    return ekModulus(ek.public) === undefined ? undefined : { of: work(ek) }
-  })
-  return result === undefined ? withPrimary(connection, EK_TEMPLATE, work) : result.of
+/** An EK in the TPM, for the time of some work. */
+export interface Ek extends TpmObject {
+  readonly place: EkPlace
 }
 
+/** What a TPM shows of its EK; whether the parts belong together is the verifier's to find out. */
+export interface ShownEk {
+  /** TPMT_PUBLIC. */
+  readonly public: Uint8Array
+  /** DER. */
+  readonly certificate: Uint8Array
+  /** DER certificates above it, as far as the TPM holds them. */
+  readonly intermediates: readonly Uint8Array[]
+  readonly place: EkPlaceName
+}
+
+const MAX_TEMPLATE = 1024
+/** The unique field and its lengths are what may differ: the rest is the template's. */
+const MAX_NONCE = 256
+
 /**
- * The certificate that the manufacturer wrote into the TPM: DER, untrusted.
+ * Shows the EK of the first place in an order that holds a certificate.
  *
- * @throws TpmError `EK_CERTIFICATE_MISSING`, `EK_CERTIFICATE_MALFORMED`
+ * @throws TpmError `EK_CERTIFICATE_MISSING`, `EK_CERTIFICATE_MALFORMED`, `EK_TEMPLATE`
  */
-export function readEkCertificate(connection: TpmConnection): Uint8Array {
-  const bytes = withPersistent(connection, EK_CERTIFICATE_INDEX, (index) => readNv(connection, index))
-  if (bytes === undefined) {
-    const where = `0x${EK_CERTIFICATE_INDEX.toString(16)}`
-    throw new TpmError('EK_CERTIFICATE_MISSING', `the TPM holds no RSA-2048 EK certificate (NV index ${where})`)
+export function showEk(connection: TpmConnection, order: readonly EkPlaceName[]): ShownEk {
+  const found = findCertificate(connection, order)
+  if (found === undefined) {
+    const indices = order.map((name) => `0x${EK_PLACES[name].certificate.toString(16)}`).join(', ')
+    throw new TpmError(
+      'EK_CERTIFICATE_MISSING',
+      `the TPM holds no EK certificate (looked at the NV indices ${indices})`,
+    )
   }
-  return trimDer(bytes)
+  const { name, certificate } = found
+  const shown = withEkAt(connection, found.place, found, (ek) => Uint8Array.from(ek.public))
+  return { public: shown, certificate, intermediates: readCertificateChain(connection), place: name }
 }
 
-function readNv({ commands }: TpmConnection, index: Handle): Uint8Array {
-  const { attributes, size } = readNvPublic(commands, index)
-  if (size > MAX_CERTIFICATE) throw malformed(`it has ${size} bytes, at most ${MAX_CERTIFICATE} were expected`)
-  const authorising = attributes & NV.AUTHREAD ? index : OWNER
-  const chunk = nvBufferBytes(commands)
-  const parts: Uint8Array[] = []
-  for (let offset = 0; offset < size; offset += chunk) {
-    const length = Math.min(chunk, size - offset)
-    const [tpm2bData] = commands.NV_Read(authorising, index, [PASSWORD], length, offset)
-    parts.push(unwrap('TPM2B_MAX_NV_BUFFER', tpm2bData, length))
+/**
+ * Works with the EK of the first place in an order that holds a certificate; where none does, of the first place.
+ *
+ * A persistent key is used where it is that EK: made by the template and, as far as the certificate can be read, the certified
+ * key. Otherwise it is made again from its template for the time of the work.
+ */
+export function withEk<T>(connection: TpmConnection, order: readonly EkPlaceName[], work: (ek: Ek) => T): T {
+  const found = findReadable(connection, order)
+  const [first = 'rsa-2048'] = order
+  return withEkAt(connection, found?.place ?? EK_PLACES[first], found, work)
+}
+
+/** A damaged certificate is told when the EK is shown; the key works without it. */
+function findReadable(connection: TpmConnection, order: readonly EkPlaceName[]): CertifiedPlace | undefined {
+  try {
+    return findCertificate(connection, order)
+  } catch (error) {
+    if (error instanceof TpmError && error.code === 'EK_CERTIFICATE_MALFORMED') return undefined
+    throw error
   }
-  return concat(...parts)
 }
 
-function nvBufferBytes(commands: TpmConnection['commands']): number {
-  const [, data] = commands.GetCapability([], TPM_CAP_TPM_PROPERTIES, TPM_PT_NV_BUFFER_MAX, 1)
-  const reader = new Reader(data)
-  reader.u32()
-  if (reader.u32() !== 1 || reader.u32() !== TPM_PT_NV_BUFFER_MAX) return SMALLEST_NV_BUFFER
-  return Math.max(reader.u32(), SMALLEST_NV_BUFFER)
+function withEkAt<T>(
+  connection: TpmConnection,
+  place: EkPlace,
+  certified: CertifiedPlace | undefined,
+  work: (ek: Ek) => T,
+): T {
+  for (const tpmHandle of place.handles) {
+    const result = withPersistent(connection, tpmHandle, (handle) => {
+      const [tpm2bPublic] = connection.commands.ReadPublic(handle, [])
+      const area = unwrapPublic(tpm2bPublic)
+      return isEk(area, place, certified?.certificate) ? { of: work({ handle, public: area, place }) } : undefined
+    })
+    if (result !== undefined) return result.of
+  }
+  return withPrimary(connection, templateOf(connection, place), (ek) => work({ ...ek, place }))
 }
 
-/** The index may be larger than the certificate; what is behind it is filling. */
-function trimDer(bytes: Uint8Array): Uint8Array {
-  // SEQUENCE with a length of two bytes (ITU-T X.690, 8.1.3.5): each certificate has between 256 and 65535 bytes.
-  if (bytes[0] !== 0x30 || bytes[1] !== 0x82) throw malformed('it is not an X.509 certificate in DER')
-  const length = 4 + (bytes[2] ?? 0) * 256 + (bytes[3] ?? 0)
-  if (length > bytes.length) throw malformed(`it says that it has ${length} bytes, the NV index has ${bytes.length}`)
-  return bytes.subarray(0, length)
+/**
+ * The template that this TPM's EK is made from (TCG EK Credential Profile 2.6, 2.2.1.4 and 2.2.1.5): the profile's, its unique
+ * field from the TPM's own template and nonce where there are such.
+ *
+ * @throws TpmError `EK_TEMPLATE` where the TPM's own template differs in anything else: no verifier would take that EK
+ */
+function templateOf(connection: TpmConnection, { template, ownTemplate, nonce }: EkPlace): Uint8Array {
+  const standard = encodeEndorsementTemplate(template)
+  const own = readNvIndex(connection, ownTemplate, MAX_TEMPLATE)
+  const fixed = standard.subarray(0, standard.length - uniqueBytes(template))
+  if (own !== undefined && !equal(own.subarray(0, fixed.length), fixed)) {
+    const where = `0x${ownTemplate.toString(16)}`
+    const message = `the TPM's own EK template (NV index ${where}) is not the TCG's ${template.name} but for its unique field`
+    throw new TpmError('EK_TEMPLATE', message)
+  }
+  const ownNonce = nonce === undefined ? undefined : readNvIndex(connection, nonce, MAX_NONCE)
+  if (ownNonce !== undefined) return encodeEndorsementTemplate(template, ownNonce)
+  return own ?? standard
 }
 
-function malformed(why: string): TpmError {
-  return new TpmError('EK_CERTIFICATE_MALFORMED', `the EK certificate in the TPM: ${why}`)
+/** The unique field with the lengths in it. */
+function uniqueBytes({ name, key }: EkPlace['template']): number {
+  const low = name.startsWith('L')
+  if (key.type === 'rsa') return 2 + (low ? key.bits / 8 : 0)
+  return 4 + (low ? 2 * key.bytes : 0)
+}
+
+function isEk(area: Uint8Array, { template }: EkPlace, certificate: Uint8Array | undefined): boolean {
+  const standard = encodeEndorsementTemplate(template)
+  const fixed = standard.subarray(0, standard.length - uniqueBytes(template))
+  if (!equal(area.subarray(0, fixed.length), fixed)) return false
+  const certified = certificate && certifiedKey(certificate)
+  return certified === undefined || sameKey(decoded(area), certified)
+}
+
+function decoded(area: Uint8Array): TpmPublic | undefined {
+  try {
+    return decodePublic(area)
+  } catch (error) {
+    if (error instanceof TcgError) return undefined
+    throw error
+  }
+}
+
+/** Undefined where OpenSSL cannot read it: an RSA key that is bound to OAEP, for example. */
+function certifiedKey(certificate: Uint8Array): JsonWebKey | undefined {
+  try {
+    return new X509Certificate(certificate).publicKey.export({ format: 'jwk' })
+  } catch {
+    return undefined
+  }
+}
+
+function sameKey(key: TpmPublic | undefined, { n, x, y }: JsonWebKey): boolean {
+  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
+  if (key === undefined) return false
+  return key.type === 'rsa' ? n === text(key.modulus) : x === text(key.x) && y === text(key.y)
 }

@@ -13,6 +13,7 @@ import { hasRc, isConnectionError, RC, rcOf } from './rc.ts'
  * - `AK_UNSUITABLE`: at the AK's handle lies something that must not be used as one
  * - `CREDENTIAL_REFUSED`: a credential that was not made for this EK and this AK, or was changed
  * - `EK_CERTIFICATE_MISSING`, `EK_CERTIFICATE_MALFORMED`: of the EK certificate in the TPM
+ * - `EK_TEMPLATE`: the TPM's own EK template is none of the TCG's
  * - `NV_UNSUITABLE`: at the counter's index lies something other than the counter
  * - `PCR_NOT_ALLOCATED`: the bank or PCR is not there
  * - `PCRS_MOVING`: the PCRs changed during each attempt to read them
@@ -30,6 +31,7 @@ const CODES = [
   'CREDENTIAL_REFUSED',
   'EK_CERTIFICATE_MISSING',
   'EK_CERTIFICATE_MALFORMED',
+  'EK_TEMPLATE',
   'NV_UNSUITABLE',
   'PCR_NOT_ALLOCATED',
   'PCRS_MOVING',

@@ -4,12 +4,14 @@ import type { TpmCalls, TpmChildConfig } from './calls.ts'
 import { readClock } from './clock.ts'
 import type { TpmConnection } from './commands.ts'
 import { activateCredential } from './credential.ts'
-import { readEkCertificate, withEk } from './endorsement-key.ts'
+import { DEFAULT_EK_ORDER } from './ek-place.ts'
+import { showEk } from './endorsement-key.ts'
 import { asTpmError } from './error.ts'
 import { flushLeftovers } from './leftovers.ts'
 import { sha256Name } from './name.ts'
 import { incrementCounter, readCounter } from './nv-counter.ts'
 import { extendPcr, readPcrs } from './pcr.ts'
+import { readPcrBanks } from './pcr-banks.ts'
 import { quote } from './quote.ts'
 
 /**
@@ -19,7 +21,7 @@ import { quote } from './quote.ts'
  * @param connect opens a connection to the TPM
  */
 export function tpmHandlers(connect: () => TpmConnection, config: TpmChildConfig): Handlers<TpmCalls> {
-  const { akHandle, nvIndex } = config
+  const { akHandle, nvIndex, ek = DEFAULT_EK_ORDER } = config
   let connection: TpmConnection | undefined
 
   const open = (): TpmConnection => {
@@ -38,12 +40,12 @@ export function tpmHandlers(connect: () => TpmConnection, config: TpmChildConfig
   }
 
   return {
-    endorsementKey: () =>
-      using((tpm) => ({ public: withEk(tpm, (ek) => ek.public), certificate: readEkCertificate(tpm) })),
+    endorsementKey: () => using((tpm) => showEk(tpm, ek)),
     attestationKey: () =>
       using((tpm) => withAk(tpm, akHandle, (ak) => ({ public: ak.public, name: sha256Name(ak.public) }))),
-    activateCredential: (challenge) => using((tpm) => activateCredential(tpm, akHandle, challenge)),
+    activateCredential: (challenge) => using((tpm) => activateCredential(tpm, { akHandle, ek }, challenge)),
     readPcrs: (selection) => using((tpm) => readPcrs(tpm, selection)),
+    readPcrBanks: () => using(readPcrBanks),
     extendPcr: ({ pcr, digest }) => using((tpm) => extendPcr(tpm, pcr, digest)),
     quote: ({ selection, qualifyingData }) => using((tpm) => quote(tpm, akHandle, selection, qualifyingData)),
     readClock: () => using(readClock),

@@ -4,7 +4,10 @@ import type { TpmClock } from '../tcg/attest.ts'
 import { PCR_COUNT, requirePcrSelection, type PcrSelection } from '../tcg/pcr-selection.ts'
 import type { TpmCalls, TpmChildConfig } from './calls.ts'
 import type { CredentialChallenge } from './credential.ts'
+import type { EkPlaceName } from './ek-place.ts'
+import type { ShownEk } from './endorsement-key.ts'
 import { reviveTpmError, TpmError } from './error.ts'
+import type { PcrBanks } from './pcr-banks.ts'
 import type { TpmQuote } from './quote.ts'
 
 /** Which TPM, and what of it. */
@@ -17,6 +20,8 @@ export interface TpmConfig {
   readonly akHandle?: number
   /** NV index of the counter. */
   readonly nvIndex?: number
+  /** Which EK: the first of these that has a certificate. The host's identity follows from it; see `DEFAULT_EK_ORDER`. */
+  readonly ek?: readonly EkPlaceName[]
 }
 
 /**
@@ -44,7 +49,7 @@ export class Tpm {
     this.#device = new Device<TpmCalls>({
       name: 'tpm',
       module: new URL('tpm-child.ts', import.meta.url),
-      config: { tcti, akHandle, nvIndex } satisfies TpmChildConfig,
+      config: { tcti, akHandle, nvIndex, ...(config.ek && { ek: config.ek }) } satisfies TpmChildConfig,
       deadlineMs,
       revive: reviveTpmError,
       isFinal: (error) => error instanceof TpmError && FINAL.has(error.code),
@@ -61,10 +66,12 @@ export class Tpm {
   }
 
   /**
-   * The RSA-2048 EK (TPMT_PUBLIC) and the certificate (DER) that its manufacturer wrote into the TPM. Whether they
-   * belong together was not checked.
+   * The EK, and the certificates that its manufacturer wrote into the TPM. Whether they belong together is the
+   * verifier's to find out.
+   *
+   * @throws TpmError `EK_CERTIFICATE_MISSING`, `EK_CERTIFICATE_MALFORMED`, `EK_TEMPLATE`
    */
-  endorsementKey(): Promise<{ public: Uint8Array; certificate: Uint8Array }> {
+  endorsementKey(): Promise<ShownEk> {
     return this.#device.call('endorsementKey', undefined)
   }
 
@@ -81,6 +88,11 @@ export class Tpm {
   /** Reads PCRs, all of one moment. @throws TpmError `PCR_NOT_ALLOCATED`, `PCRS_MOVING` */
   async readPcrs(selection: PcrSelection): Promise<ReadonlyMap<number, Uint8Array>> {
     return this.#device.call('readPcrs', requirePcrSelection(selection))
+  }
+
+  /** Reads every PCR of every bank, all of one moment. @throws TpmError `PCRS_MOVING` */
+  readPcrBanks(): Promise<PcrBanks> {
+    return this.#device.call('readPcrBanks', undefined)
   }
 
   /**

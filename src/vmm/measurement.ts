@@ -115,16 +115,37 @@ async function earlierBoot(reset: boolean, logPath: string): Promise<VmmLog> {
   return readVmmLog(logPath)
 }
 
-function firstEvents(profile: VmmProfile, scans: readonly Scan[]): readonly VmmEvent[] {
+/**
+ * What is extended after a reset, in order.
+ *
+ * @throws VmmError `COMPONENT_MISSING`, `COMPONENT_INVALID`
+ */
+export function firstEvents(
+  profile: VmmProfile,
+  scans: readonly Pick<Scan, 'component' | 'digests' | 'problem'>[],
+): readonly VmmEvent[] {
   const events: VmmEvent[] = [{ kind: 'profile', name: profile.name }]
   for (const { component, digests, problem } of scans) {
     if (problem !== undefined) throw problem
     if (digests.size === 0) {
+      if (component.optional === true) {
+        events.push({ kind: 'component', name: component.name })
+        continue
+      }
       throw new VmmError('COMPONENT_MISSING', `${component.name}: expected something to measure at ${component.path}`)
     }
     for (const [name, sha256] of digests) events.push({ kind: 'component', name, sha256 })
   }
+  requireSome(profile, events)
   return events
+}
+
+function requireSome({ required = [] }: VmmProfile, events: readonly VmmEvent[]): void {
+  const there = events.filter(({ sha256 }) => sha256 !== undefined).map(({ name }) => name)
+  const missing = required.find(({ prefixes }) => !there.some((name) => prefixes.some((one) => name.startsWith(one))))
+  if (missing === undefined) return
+  const { what, prefixes } = missing
+  throw new VmmError('COMPONENT_MISSING', `expected ${what} at one of ${prefixes.map((one) => `${one}*`).join(', ')}`)
 }
 
 /** What is not as it was last logged. */

@@ -1,9 +1,6 @@
-import { realpathSync } from 'node:fs'
-import { isAbsolute, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { isAbsolute } from 'node:path'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
 import { VmmError } from './error.ts'
-import { tssLibraries } from './tss-libraries.ts'
 
 /** Something that is measured: a file (links are followed), or a directory with all that is below it. */
 export interface VmmComponent {
@@ -13,6 +10,10 @@ export interface VmmComponent {
   readonly path: string
   /** Of a directory: each file below it is measured by itself, as `NAME/PATH`, so that a change names the file. */
   readonly perFile?: boolean
+  /** Of a directory: only what lies directly in it under a name like one of these, where `*` is any text. */
+  readonly only?: readonly string[]
+  /** Not every host has it. Where nothing is there, the log says that: its event has no digest. */
+  readonly optional?: boolean
 }
 
 /** What is measured into which PCR, and which PCRs are quoted. */
@@ -22,46 +23,15 @@ export interface VmmProfile {
   /** The PCR that the components are extended into: 8 to 15, SHA-256 bank. */
   readonly pcr: number
   readonly components: readonly VmmComponent[]
+  /** Of what some optional component must be there: in words, and how names of such events begin. */
+  readonly required?: readonly { readonly what: string; readonly prefixes: readonly string[] }[]
   /** What the profile leaves uncovered, in words for status and report. */
   readonly note?: string
 }
 
-const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
-
-const CI_NOTE =
-  'profile ci: the vmm/ directory stands in for the VMM where no QEMU is installed; no firmware PCR is selected; ' +
-  'installed npm packages are covered by package-lock.json alone'
-
-/**
- * The profile of the local stack, in this fixed order: Attestry's own code, the Node binary that runs it, the PKCS#11
- * module, those tpm2-tss libraries that are installed, and each file of a directory that stands in for the VMM's.
- *
- * @throws VmmError `PROFILE_INVALID`, `PCR_RESETTABLE`, and `COMPONENT_MISSING` without any tpm2-tss library
- */
-export function ciProfile(options: {
-  readonly pkcs11Module: string
-  readonly vmmDirectory: string
-  readonly selection: PcrSelection
-  readonly pcr: number
-}): VmmProfile {
-  const profile: VmmProfile = {
-    name: 'ci',
-    selection: options.selection,
-    pcr: options.pcr,
-    components: [
-      ...['src', 'native', 'bin', 'package-lock.json'].map((part) => ({
-        name: `attestry/${part}`,
-        path: join(PROJECT, part),
-      })),
-      { name: 'node', path: realpathSync(process.execPath) },
-      { name: 'pkcs11-module', path: options.pkcs11Module },
-      ...tssLibraries(),
-      { name: 'vmm', path: options.vmmDirectory, perFile: true },
-    ],
-    note: CI_NOTE,
-  }
-  checkProfile(profile)
-  return profile
+/** Whether each file of a component is an event of its own. */
+export function isPerFile({ perFile, only }: VmmComponent): boolean {
+  return perFile ?? only !== undefined
 }
 
 /** @throws VmmError `PROFILE_INVALID`, `PCR_RESETTABLE` */

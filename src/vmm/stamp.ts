@@ -3,7 +3,8 @@ import { lstatSync, statSync, type BigIntStats } from 'node:fs'
 /** A file's identity and times: while a settled stamp stays the same, so does the content. */
 export type Stamp = string
 
-const ABSENT: Stamp = 'absent'
+/** The stamp of nothing. */
+export const ABSENT: Stamp = 'absent'
 
 /**
  * Kernels before 6.13 date files by the timer tick, so that two writes within one tick look alike. A stamp that is

@@ -6,6 +6,22 @@ import { checkProfile, type VmmProfile } from './profile.ts'
 import { isCurrent, scan, type Scan } from './scan.ts'
 import { watchedNames, type WatchedNames } from './watched-names.ts'
 
+/** How often a watch looks without being told. Both in ms. */
+export interface WatchIntervals {
+  /**
+   * At every file's stamp: what inotify does not say (a mount over a file or directory, a write through another name of the
+   * same file or through mapped memory, whatever comes while the kernel's queue of events is full).
+   */
+  readonly look: number
+  /**
+   * At every file's content: a file that is mapped may be written to again without a new stamp before its pages are written
+   * back, and on a file system in memory always.
+   */
+  readonly read: number
+}
+
+const INTERVALS: WatchIntervals = { look: 1000, read: 300_000 }
+
 /**
  * Measures as `measure` does, and from then on extends every change of a component, as soon as it is noticed.
  *
@@ -17,11 +33,12 @@ export async function watchVmm(
   profile: VmmProfile,
   logPath: string,
   onChanged: (event: VmmEvent) => void,
+  intervals = INTERVALS,
 ): Promise<VmmWatch> {
   checkProfile(profile)
   const vmmWatch = new VmmWatch(tpm, profile, logPath, onChanged)
   try {
-    await vmmWatch.start()
+    await vmmWatch.start(intervals)
     return vmmWatch
   } catch (error) {
     await vmmWatch.close()
@@ -40,6 +57,9 @@ export class VmmWatch {
   #names: readonly ReadonlyMap<string, WatchedNames>[] = []
   /** Components to look at again, by index. */
   readonly #dirty = new Set<number>()
+  /** Of these, what was read before is not believed, by whatever stamp. */
+  readonly #doubted = new Set<number>()
+  #timers: readonly NodeJS.Timeout[] = []
   #measured: Measured | undefined
   #failure: unknown
   #running: Promise<void> | undefined
@@ -60,17 +80,20 @@ export class VmmWatch {
   }
 
   /**
-   * Why the last change could not be measured. It is tried again at the next event and by `verifyComponents`; until then
-   * the PCR may say less than is known.
+   * Why the last change could not be measured. It is tried again at the next look or event, and by `verifyComponents`; until
+   * then the PCR may say less than is known.
    */
   get failure(): unknown {
     return this.#failure
   }
 
   /** Only for `watchVmm`. */
-  async start(): Promise<void> {
+  async start({ look, read }: WatchIntervals): Promise<void> {
     this.#markStale()
     await this.#run()
+    if (this.#closed) return
+    this.#timers = [setInterval(() => this.#look(), look), setInterval(() => this.#doubt(), read)]
+    for (const timer of this.#timers) timer.unref()
   }
 
   /**
@@ -88,6 +111,7 @@ export class VmmWatch {
   /** Stops watching, once what is being measured has been. */
   async close(): Promise<void> {
     this.#closed = true
+    for (const timer of this.#timers) clearInterval(timer)
     this.#watches.close()
     await this.#running?.catch(() => undefined)
   }
@@ -98,6 +122,25 @@ export class VmmWatch {
       const matter = names.get(directory)
       if (matter === 'all' || (matter !== undefined && (name === null || matter.has(name)))) this.#dirty.add(i)
     })
+    this.#runUnasked()
+  }
+
+  #look(): void {
+    // A run that is still at work looks at everything by itself before it ends, or leaves it to the next look.
+    if (this.#running !== undefined) return
+    this.#markStale()
+    this.#runUnasked()
+  }
+
+  #doubt(): void {
+    this.#scans.forEach((_, i) => {
+      this.#dirty.add(i)
+      this.#doubted.add(i)
+    })
+    this.#runUnasked()
+  }
+
+  #runUnasked(): void {
     // A failure is kept for verifyComponents, which tries again and throws it.
     if (this.#dirty.size > 0) this.#run().catch(() => undefined)
   }
@@ -132,7 +175,14 @@ export class VmmWatch {
     await Promise.all(
       batch.map(async (i) => {
         const component = this.#profile.components[i]
-        if (component !== undefined) this.#scans[i] = await scan(component, this.#scans[i])
+        if (component === undefined) return
+        const doubted = this.#doubted.delete(i)
+        try {
+          this.#scans[i] = await scan(component, doubted ? undefined : this.#scans[i])
+        } catch (error) {
+          if (doubted) this.#doubted.add(i)
+          throw error
+        }
       }),
     )
     if (this.#closed) return

@@ -66,6 +66,8 @@ describe('parseConfig', () => {
         pcr: 13,
         selection: { bank: 'sha256', pcrs: [0, 7, 13] },
         log: '/var/lib/attestry/vmm.cel',
+        ima: 'optional',
+        imaLog: '/sys/kernel/security/ima/binary_runtime_measurements',
         directory: '/var/lib/attestry/vmm',
       },
       api: {
@@ -82,6 +84,20 @@ describe('parseConfig', () => {
     const selection = (pcr: string) => parseConfig(complete.replace('selection = [0, 7, 13]', pcr)).vmm.selection
     assert.deepEqual(selection(''), { bank: 'sha256', pcrs: [13] })
     assert.deepEqual(selection('pcr = 11'), { bank: 'sha256', pcrs: [11] })
+  })
+
+  it('takes the profile of a real host, which has no stand-in and quotes firmware too', () => {
+    const real = complete.replace(/profile = .*/, 'profile = "qemu-kvm"').replace('selection = [0, 7, 13]', '')
+    refuses(real, 'CONFIG_UNKNOWN_KEY', /vmm\.directory/)
+    const { vmm } = parseConfig(real.replace(/^directory = .*$/m, ''))
+    assert.deepEqual(vmm, {
+      profile: 'qemu-kvm',
+      pcr: 13,
+      selection: { bank: 'sha256', pcrs: [0, 2, 4, 7, 13] },
+      log: '/var/lib/attestry/vmm.cel',
+      ima: 'optional',
+      imaLog: '/sys/kernel/security/ima/binary_runtime_measurements',
+    })
   })
 
   it('names an unknown key and the one that was meant', () => {

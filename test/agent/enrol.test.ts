@@ -132,7 +132,7 @@ describe('enrolling a host and proposing its VMM', () => {
       assert.deepEqual(
         { ...proposal, hostId: undefined, vmmHash: undefined },
         {
-          ...{ hostId: undefined, vmmHash: undefined, epoch: 1, status: 'Proposed', proposed: true },
+          ...{ hostId: undefined, vmmHash: undefined, epoch: 1, status: 'Proposed', proposed: true, proven: true },
           manifestHash: sha256(log.bytes),
         },
       )

@@ -11,6 +11,7 @@ import { grantId, type Grant } from '../../src/record/grant.ts'
 import { ZERO_HASH } from '../../src/record/hash.ts'
 import { REASONS } from '../../src/record/reason.ts'
 import type { OperationRecord } from '../../src/record/record.ts'
+import { request } from '../contracts/harness-calls.ts'
 import { hash } from './events.ts'
 import { altered, remembered } from './lying.ts'
 import { sign, startRig, type RecordParts, type Rig } from './rig.ts'
@@ -24,6 +25,9 @@ interface Case {
   /** What is found against its records, and its own batch, and nothing else. */
   readonly codes: readonly AuditCode[]
 }
+
+/** Blocks without a transaction, each in its own second. */
+const mine = (rpc: string, blocks: number) => request(rpc, 'anvil_mine', [`0x${blocks.toString(16)}`])
 
 const setStatus = (name: 'suspend' | 'reinstate', { hostId, local, send }: Rig) =>
   send(local.owner, 'hostRegistry', HOST_REGISTRY.encodeFunctionData(name, [hostId]))
@@ -141,6 +145,33 @@ const CASES: readonly Case[] = [
     codes: ['PCR_SELECTION_UNFIT'],
   },
   {
+    does: 'goes by a grant that was revoked long ago, as of a block before that',
+    act: async ({ alice, bob, commit, grant, ledger, local, policy }) => {
+      const id = await grant()
+      const { number } = await ledger.latestBlock()
+      await policy(alice, 'revoke', id)
+      await mine(local.rpc, 300)
+      const records = await commit([
+        { grantId: id, requester: bob.address, policyBlock: number },
+        // Denied is no use, and what failed may come onto the ledger late.
+        { status: REASONS.DEVICE_FAILED, policyBlock: number },
+      ])
+      assert.equal((await ledger.grantOf(id)).uses, 0n)
+      return records
+    },
+    codes: ['POLICY_BLOCK_STALE'],
+  },
+  {
+    does: 'names the authorised VMM while it quotes one that nobody knows',
+    act: async ({ bob, commit, grant, ledger }) => {
+      const id = await grant()
+      const records = await commit([{ grantId: id, requester: bob.address }], {}, { bank: 'sha256', pcrs: [12, 13] })
+      assert.equal((await ledger.grantOf(id)).uses, 0n)
+      return records
+    },
+    codes: ['VMM_UNPROVEN'],
+  },
+  {
     does: 'goes on while it is suspended, and rightly denies then',
     act: async (rig) => {
       await setStatus('suspend', rig)
@@ -228,7 +259,10 @@ describe('auditLedger on a host that misbehaves', function () {
   it('takes a longer way to the policy where the auditor allows it', async () => {
     const { ledger, trustAnchors } = rig
     const longer = await auditLedger({ ledger, trustAnchors, maxPolicyAgeS: 5000 })
-    assert.ok(!longer.findings.some(({ code }) => code === 'POLICY_BLOCK_STALE'))
+    const stale = longer.findings.filter(({ code }) => code === 'POLICY_BLOCK_STALE')
+    // What is too old for the ledger is too old for any auditor.
+    assert.equal(stale.length, 1)
+    assert.match(stale[0]?.detail ?? '', /^checked at block \d+, anchored at \d+$/)
   })
 
   it('takes grants by signature, delegations and revocations as they are', async () => {

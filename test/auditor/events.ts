@@ -25,6 +25,7 @@ const CONTRACTS = {
   HostStatusChanged: 'hostRegistry',
   VmmProposed: 'vmmRegistry',
   LedgerAddressRotated: 'hostRegistry',
+  LedgerAddressReplaced: 'hostRegistry',
   AttestationKeyReplaced: 'hostRegistry',
   RegistrarChanged: 'hostRegistry',
   DecisionApproved: 'vmmRegistry',
@@ -73,7 +74,7 @@ export function approversChanged(block: number, args: Partial<Args<'ApproversCha
 
 /** An approval of a VMM, by default of its first epoch, without an end. */
 export function approved(block: number, approver: Hex, args: Partial<Args<'DecisionApproved'>> = {}): LedgerEvent {
-  const content = { vmmHash: VMM, epoch: 1, validUntil: NO_END, term: 1 }
+  const content = { vmmHash: VMM, epoch: 1, manifestHash: ZERO_HASH, validUntil: NO_END, term: 1 }
   const decision = decisionHash({ kind: 'VmmApproval', content })
   return eventAt(block, 'DecisionApproved', { decision, approver, term: 1, approvals: 1, ...args })
 }

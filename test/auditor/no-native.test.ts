@@ -10,7 +10,7 @@ import { startRig, type Rig } from './rig.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** What the auditor may import (docs/architecture.md), and the packages that these need. */
 const PARTS = ['auditor', 'evidence', 'tcg', 'record', 'ledger', 'core']
-const PACKAGES = ['ethers', '@peculiar/x509', 'reflect-metadata']
+const PACKAGES = ['@noble/hashes', 'ethers', '@peculiar/x509', 'reflect-metadata']
 const NATIVE = ['koffi', 'pkcs11js']
 
 /** An auditor's own program: nothing but an endpoint, the deployment file and a trust store. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { maySpeak } from '../../src/auditor/host-identity.ts'
 import { LedgerHistory } from '../../src/auditor/state.ts'
 import type { Hex } from '../../src/core/bytes.ts'
 import type { LedgerEvent } from '../../src/ledger/event.ts'
 import { NO_END } from '../../src/ledger/state.ts'
+import { ZERO_HASH } from '../../src/record/hash.ts'
 import { BOB, CAROL, DATA, HOST, HOST_ADDRESS, OWNER, VMM } from './events.ts'
 import {
   address,
@@ -36,6 +38,11 @@ const rotated = (block: number, from: Hex, to: Hex, overlapUntil = 0n): LedgerEv
   const quote = { akPublic: '0x', attest: '0x', signature: '0x' } as const
   return eventAt(block, 'LedgerAddressRotated', { hostId: HOST, from, to, overlapUntil, anchorBlock: 0n, quote })
 }
+const replaced = (block: number, from: Hex, to: Hex): LedgerEvent => {
+  const quote = { akPublic: '0x', attest: '0x', signature: '0x' } as const
+  const args = { hostId: HOST, from, to, registrar: OWNER, anchorBlock: 0n, quote }
+  return eventAt(block, 'LedgerAddressReplaced', args)
+}
 const proven = (block: number): LedgerEvent => eventAt(block, 'VmmProven', { vmmHash: VMM, hostId: HOST, epoch: 1 })
 const offered = (block: number, owner: Hex, candidate: Hex): LedgerEvent =>
   eventAt(block, 'OwnershipOffered', { dataId: DATA, owner, candidate })
@@ -52,6 +59,26 @@ describe('LedgerHistory', () => {
     for (const event of [hostRegistered(2), status(4, 2), status(6, 1)]) assert.equal(history.apply(event), undefined)
     const found = [1n, 2n, 3n, 4n, 5n, 6n, 99n].map((block) => history.hostStatus(HOST, block))
     assert.deepEqual(found, ['None', 'Active', 'Active', 'Suspended', 'Suspended', 'Active', 'Active'])
+  })
+
+  it('lets the new address alone speak for a host whose old one was replaced', () => {
+    const history = new LedgerHistory()
+    const events = [
+      hostRegistered(1),
+      rotated(2, HOST_ADDRESS, BOB, 100n),
+      status(3, 2),
+      replaced(4, BOB, CAROL),
+      status(5, 1),
+      rotated(6, CAROL, OWNER, 6n),
+    ]
+    const speakers = events.map((event) => {
+      assert.equal(history.apply(event), undefined)
+      const identity = history.hosts.get(HOST)?.identity
+      assert.ok(identity !== undefined)
+      return [HOST_ADDRESS, BOB, CAROL, OWNER].filter((one) => maySpeak(identity, one, event.blockNumber))
+    })
+    assert.deepEqual(speakers.slice(1, 5), [[HOST_ADDRESS, BOB], [HOST_ADDRESS, BOB], [CAROL], [CAROL]])
+    assert.deepEqual(history.hosts.get(HOST)?.addresses, [HOST_ADDRESS, BOB, CAROL, OWNER])
   })
 
   it('tells whether a VMM was authorised, through all its epochs', () => {
@@ -81,7 +108,7 @@ describe('LedgerHistory', () => {
 
   it('carries a decision by the approvals of the present term alone', () => {
     const { decisions } = new LedgerHistory()
-    const content = { vmmHash: VMM, epoch: 1, validUntil: NO_END, term: 1 }
+    const content = { vmmHash: VMM, epoch: 1, manifestHash: ZERO_HASH, validUntil: NO_END, term: 1 }
     const history = new LedgerHistory()
     history.apply(approversChanged(1))
     const support = () => history.decisions.supportOf('vmmRegistry', { kind: 'VmmApproval', content })
@@ -114,6 +141,10 @@ describe('LedgerHistory', () => {
   })
 
   const contradictions: Readonly<Record<string, readonly LedgerEvent[]>> = {
+    'a replaced address of a host that is active': [hostRegistered(1), replaced(2, HOST_ADDRESS, BOB)],
+    'a replaced address of a host that is retired': [hostRegistered(1), status(2, 3), replaced(3, HOST_ADDRESS, BOB)],
+    'a replaced address that is not the host’s': [hostRegistered(1), status(2, 2), replaced(3, BOB, CAROL)],
+    'an address that replaces itself': [hostRegistered(1), status(2, 2), replaced(3, HOST_ADDRESS, HOST_ADDRESS)],
     'a host registered twice': [hostRegistered(1), hostRegistered(2)],
     'the status of a host that is not there': [status(1, 2)],
     'a suspension of a suspended host': [hostRegistered(1), status(2, 2), status(3, 2)],

@@ -46,8 +46,17 @@ describe('readTrustStore', () => {
   it('refuses a directory without certificates', () => refuses('TRUST_STORE_EMPTY'))
 
   it('refuses a file that holds something else as well', async () => {
-    await writeFile(join(dir, 'key.pem'), first + pem(new Uint8Array(48), 'PRIVATE KEY'))
+    await writeFile(join(dir, 'key.pem'), first + pem(new Uint8Array(48), 'PUBLIC KEY'))
     refuses('TRUST_STORE_MALFORMED')
+    await writeFile(join(dir, 'key.pem'), first + pem(new Uint8Array(48), 'X509 CRL'))
+    refuses('TRUST_STORE_MALFORMED')
+  })
+
+  it('refuses a file with a private key in it', async () => {
+    for (const label of ['PRIVATE KEY', 'RSA PRIVATE KEY', 'ENCRYPTED PRIVATE KEY']) {
+      await writeFile(join(dir, 'key.pem'), first + pem(new Uint8Array(48), label))
+      refuses('TRUST_STORE_PRIVATE_KEY')
+    }
   })
 
   it('refuses a file without a certificate', async () => {

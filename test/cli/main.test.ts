@@ -14,6 +14,9 @@ const commands = [
   ['measure'],
   ['ledger', 'deploy'],
   ['ledger', 'check'],
+  ['eventlog'],
+  ['ima'],
+  ['pcrs'],
   ['host', 'enrol'],
   ['host', 'show'],
   ['host', 'suspend'],
@@ -36,6 +39,9 @@ const commands = [
   ['op', 'run'],
   ['key', 'list'],
   ['key', 'generate'],
+  ['trust', 'add'],
+  ['trust', 'list'],
+  ['trust', 'check'],
   ['audit', 'verify'],
 ] as const
 

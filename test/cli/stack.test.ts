@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { parse } from 'smol-toml'
+import { parsePcrFile } from '../../src/tcg/pcr-file.ts'
 import { attestry, faultOf } from './command.ts'
 import { processesOf } from './processes.ts'
 
@@ -44,6 +45,31 @@ describe('the local stack, by command line', function () {
 
   it('passes the doctor', async () => {
     assert.equal((await run('doctor'))['ok'], true)
+  })
+
+  it('collects evidence that the policy made of it takes, and none for another nonce', async () => {
+    const [evidence, policy] = [join(dir, 'host.json'), join(dir, 'policy.toml')]
+    const nonce = `0x${'5a'.repeat(20)}`
+    const collected = await run('evidence', 'collect', '--nonce', nonce, '--out', evidence)
+    assert.deepEqual([collected['nonce'], collected['selection']], [nonce, { bank: 'sha256', pcrs: [13] }])
+    const quiet = async (...args: readonly string[]) => {
+      const ended = await attestry('evidence', ...args, '--json')
+      return { code: ended.code, ok: ended.json()['ok'] }
+    }
+    assert.deepEqual(await quiet('policy', evidence, '--out', policy), { code: 0, ok: true })
+    const trusted = ['--policy', policy, '--trust', join(dir, 'trust')]
+    assert.deepEqual(await quiet('appraise', evidence, ...trusted, '--nonce', nonce), { code: 0, ok: true })
+    assert.deepEqual(await quiet('appraise', evidence, ...trusted, '--nonce', '00'), { code: 1, ok: false })
+  })
+
+  it('reads every PCR of the TPM, in a form that it takes itself', async () => {
+    const { pcrs } = (await run('pcrs')) as { pcrs: Record<string, Record<string, string>> }
+    const { pcr, value } = await run('measure')
+    assert.equal(pcrs['sha256']?.[String(pcr)], value)
+    assert.equal(Object.keys(pcrs['sha256'] ?? {}).length, 24)
+    assert.ok(parsePcrFile(new TextEncoder().encode(JSON.stringify({ pcrs }))).has('sha256'))
+    const { stdout } = await attestry('pcrs', '--dir', dir)
+    assert.match(stdout, /^sha256\n {3}0 {2}[0-9a-f]{64}$/m)
   })
 
   it('refuses a configuration with an unknown key, and names the one that was meant', async () => {

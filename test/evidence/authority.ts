@@ -19,8 +19,22 @@ export interface CertificateParts {
   readonly authority?: { readonly pathLength: number | undefined } | undefined
   readonly keyUsage?: x509.KeyUsageFlags | undefined
   readonly extendedKeyUsage?: readonly string[] | undefined
-  readonly tpm?: { readonly manufacturer?: string; readonly model?: string }
+  readonly tpm?: { readonly manufacturer?: string; readonly model?: string; readonly version?: string }
   readonly extensions?: readonly x509.Extension[]
+  readonly signingAlgorithm?: { readonly name: string; readonly hash: string; readonly saltLength?: number }
+  /** One byte, in hexadecimal digits. */
+  readonly serialNumber?: string
+}
+
+/** What a revocation list says; what is left out is as it should be. */
+export interface ListParts {
+  readonly number?: number
+  readonly thisUpdate?: Date
+  readonly nextUpdate?: Date | undefined
+  readonly revoked?: readonly string[]
+  readonly reason?: x509.X509CrlReason
+  readonly extensions?: readonly x509.Extension[]
+  readonly entryExtensions?: readonly x509.Extension[]
   readonly signingAlgorithm?: { readonly name: string; readonly hash: string }
 }
 
@@ -28,7 +42,12 @@ export interface AuthorityParts extends CertificateParts {
   /** Itself where it is left out. */
   readonly issuer?: Authority
   readonly keys?: CryptoKeyPair
-  readonly algorithm?: { readonly name: string; readonly hash: string; readonly modulusLength: number }
+  readonly algorithm?: {
+    readonly name: string
+    readonly hash: string
+    readonly modulusLength: number
+    readonly saltLength?: number
+  }
 }
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
@@ -39,11 +58,41 @@ export async function makeAuthority(name: string, parts: AuthorityParts = {}): P
   const issuer = parts.issuer ?? { name, keys }
   const der = await issue(name, keys.publicKey, issuer, {
     authority: { pathLength: undefined },
-    keyUsage: x509.KeyUsageFlags.keyCertSign,
+    keyUsage: x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
     ...(parts.algorithm && { signingAlgorithm: parts.algorithm }),
     ...parts,
   })
   return { name, keys, der }
+}
+
+/** Makes a revocation list in the name of an authority. */
+export async function makeList(
+  issuer: Pick<Authority, 'name' | 'keys'>,
+  parts: ListParts = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { privateKey } = issuer.keys
+  const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
+  const number = new x509.Extension('2.5.29.20', false, Uint8Array.of(2, 1, parts.number ?? 1))
+  const list = await x509.X509CrlGenerator.create(
+    {
+      issuer: issuer.name,
+      thisUpdate: parts.thisUpdate ?? new Date('2026-12-01T00:00:00Z'),
+      ...('nextUpdate' in parts && parts.nextUpdate === undefined
+        ? {}
+        : { nextUpdate: parts.nextUpdate ?? new Date('2027-02-01T00:00:00Z') }),
+      signingAlgorithm: parts.signingAlgorithm ?? (privateKey.algorithm.name === 'ECDSA' ? P256 : rsa),
+      signingKey: privateKey,
+      extensions: parts.number === -1 ? [] : [number, ...(parts.extensions ?? [])],
+      entries: (parts.revoked ?? []).map((serialNumber) => ({
+        serialNumber,
+        revocationDate: new Date('2026-12-01T00:00:00Z'),
+        ...(parts.reason !== undefined && { reason: parts.reason }),
+        extensions: [...(parts.entryExtensions ?? [])],
+      })),
+    },
+    crypto,
+  )
+  return new Uint8Array(list.rawData)
 }
 
 /** A P-256 EK of which nobody needs the private key, and certificates for it. */
@@ -65,6 +114,33 @@ export async function makeEk() {
   }
 }
 
+/** An RSA-2048 EK with a given key. */
+export async function makeRsaEk(publicKey: CryptoKey) {
+  const { n = '' } = await crypto.subtle.exportKey('jwk', publicKey)
+  const area = tpmtPublic('01-ovmf-baseline/ek.pub')
+  area.set(Buffer.from(n, 'base64url'), area.length - 256)
+  return {
+    public: area,
+    certificate: (issuer: Authority, parts: CertificateParts) =>
+      issue('CN=An EK', publicKey, issuer, {
+        keyUsage: x509.KeyUsageFlags.keyEncipherment,
+        extendedKeyUsage: ['2.23.133.8.1'],
+        tpm: { manufacturer: 'id:49465800', model: 'SLB 9672' },
+        ...parts,
+      }),
+  }
+}
+
+/** An EK certificate for a given key. */
+export function issueFor(publicKey: CryptoKey, issuer: Authority): Promise<Uint8Array<ArrayBuffer>> {
+  const { keyEncipherment, keyAgreement } = x509.KeyUsageFlags
+  return issue('CN=An EK', publicKey, issuer, {
+    keyUsage: publicKey.algorithm.name.startsWith('RSA') ? keyEncipherment : keyAgreement,
+    extendedKeyUsage: ['2.23.133.8.1'],
+    tpm: { manufacturer: 'id:49465800', model: 'SLB 9672' },
+  })
+}
+
 async function makeKeys(rsa: AuthorityParts['algorithm']): Promise<CryptoKeyPair> {
   if (rsa === undefined) return crypto.subtle.generateKey(P256, true, ['sign', 'verify'])
   const algorithm = { ...rsa, publicExponent: Uint8Array.of(1, 0, 1) }
@@ -82,6 +158,7 @@ async function issue(
   const certificate = await x509.X509CertificateGenerator.create(
     {
       subject,
+      ...(parts.serialNumber !== undefined && { serialNumber: parts.serialNumber }),
       issuer: issuer.name,
       notBefore: parts.notBefore ?? new Date('2026-01-01T00:00:00Z'),
       notAfter: parts.notAfter ?? new Date('2028-01-01T00:00:00Z'),
@@ -110,10 +187,11 @@ function extensionsOf({
   return all
 }
 
-function alternativeName({ manufacturer, model }: NonNullable<CertificateParts['tpm']>): x509.Extension {
+function alternativeName({ manufacturer, model, version }: NonNullable<CertificateParts['tpm']>): x509.Extension {
   const attributes = [
     ...(manufacturer === undefined ? [] : [{ '2.23.133.2.1': [manufacturer] }]),
     ...(model === undefined ? [] : [{ '2.23.133.2.2': [model] }]),
+    ...(version === undefined ? [] : [{ '2.23.133.2.3': [version] }]),
   ]
   return new x509.SubjectAlternativeNameExtension([{ type: 'dn', value: new x509.Name(attributes).toString() }], true)
 }

@@ -71,6 +71,7 @@ export function formatVectors() {
     receipt,
     claim: makeClaim(),
     rotation: makeRotation(),
+    replacement: makeReplacement(),
     decisions: makeDecisions(),
     fraud: [
       makeFraud('Omission', 2, receipt.digest, zero),
@@ -84,6 +85,11 @@ export function formatVectors() {
         'rotate-address',
         contracts.hostRegistry,
         keccak256(join(word('address', owner), word('address', grantee), word('uint64', 100))),
+      ),
+      makeBinding(
+        'replace-address',
+        contracts.hostRegistry,
+        keccak256(join(word('address', owner), word('address', grantee))),
       ),
       makeBinding('vmm', contracts.vmmRegistry, named('manifest')),
       makeBinding('commit', contracts.auditLog, first.structHash),
@@ -197,18 +203,30 @@ function makeRotation() {
   return { rotation: object(members), digest: hash, ...signed(hash) }
 }
 
-/** The decision leaves the deadline out, which is the last member of what is signed. */
+function makeReplacement() {
+  const members: Words = [
+    ['bytes32 hostId', hostId],
+    ['address from', owner],
+    ['address to', grantee],
+  ]
+  const hash = digest(contracts.hostRegistry, structHash('AddressReplacement', members))
+  return { replacement: object(members), digest: hash, ...signed(hash) }
+}
+
+/** What is signed has two members more than the decision: the approver before the term, and the deadline at the end. */
 function makeDecisions() {
   const deadline = '1700000600'
   const approvers = [owner, grantee]
   const make = (kind: string, contract: string, members: Words, content: object, type?: string) => {
-    const signature = [...members, ['uint64 deadline', deadline]] as Words
+    const own = [['address approver', owner], ...members.slice(-1), ['uint64 deadline', deadline]]
+    const signature = [...members.slice(0, -1), ...own] as Words
     const typeText = type ?? `${kind}(${signature.map(([member]) => member).join(',')})`
     const words = (some: Words) => some.map(([member, value]) => word(member, value))
     const hash = keccak256(text(typeText))
     return {
       kind,
       content,
+      approver: owner,
       deadline,
       decision: keccak256(join(hash, ...words(members))),
       digest: digest(contract, keccak256(join(hash, ...words(signature)))),
@@ -217,6 +235,7 @@ function makeDecisions() {
   const approval: Words = [
     ['bytes32 vmmHash', vmmHash],
     ['uint32 epoch', 2],
+    ['bytes32 manifestHash', named('manifest')],
     ['uint64 validUntil', '1800000000'],
     ['uint32 term', 3],
   ]
@@ -226,7 +245,8 @@ function makeDecisions() {
     ['uint32 threshold', 2],
     ['uint32 term', 3],
   ]
-  const changeType = 'ApproversChange(address[] approvers,uint32 threshold,uint32 term,uint64 deadline)'
+  const changeType =
+    'ApproversChange(address[] approvers,uint32 threshold,address approver,uint32 term,uint64 deadline)'
   const registrar: Words = [
     ['address registrar', grantee],
     ['bool isRegistrar', 1],

@@ -3,7 +3,13 @@ import { readFileSync } from 'node:fs'
 import { fromHex, toHex, type Hex } from '../../src/core/bytes.ts'
 import { batchLeaf, hashHeader, headAfter, type BatchHeader } from '../../src/record/batch.ts'
 import { qualifyingData, registrationPayload, rotationPayload, type QuotePurpose } from '../../src/record/binding.ts'
-import { addressRotationDigest, ledgerAddressClaimDigest, type AddressRotation } from '../../src/record/claim.ts'
+import {
+  addressReplacementDigest,
+  addressRotationDigest,
+  ledgerAddressClaimDigest,
+  type AddressReplacement,
+  type AddressRotation,
+} from '../../src/record/claim.ts'
 import { decisionDigest, decisionHash, type Decision } from '../../src/record/decision.ts'
 import { signerOf, type Domain } from '../../src/record/eip712.ts'
 import { fraudProofHash, type Fraud } from '../../src/record/fraud.ts'
@@ -103,13 +109,21 @@ describe('test/vectors/formats.json', () => {
     assert.equal(signerOf(digest, rotation.signature), rotation.signer)
   })
 
+  it('agrees on the digest of an address replacement', () => {
+    const { replacement } = vectors
+    const content = replacement.replacement as unknown as AddressReplacement
+    const digest = addressReplacementDigest(domain(contracts.hostRegistry), content)
+    assert.equal(digest, replacement.digest)
+    assert.equal(signerOf(digest, replacement.signature), replacement.signer)
+  })
+
   it('agrees on decisions and on what approvers sign', () => {
-    for (const { kind, content, deadline, decision: hash, digest } of vectors.decisions) {
+    for (const { kind, content, approver, deadline, decision: hash, digest } of vectors.decisions) {
       const numbers = integers(content as Record<string, string>, ['validUntil', 'nonce'])
       const decision = { kind, content: numbers } as unknown as Decision
       const contract = kind === 'RegistrarChange' ? contracts.hostRegistry : contracts.vmmRegistry
       assert.equal(decisionHash(decision), hash)
-      assert.equal(decisionDigest(domain(contract), decision, BigInt(deadline)), digest)
+      assert.equal(decisionDigest(domain(contract), decision, hex(approver), BigInt(deadline)), digest)
     }
   })
 

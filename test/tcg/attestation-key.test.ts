@@ -22,6 +22,10 @@ describe('requireAttestationKey', () => {
     refuses('AK_TYPE', () => check({ curve: 0x0004, x: new Uint8Array(48), y: new Uint8Array(48) }))
   })
 
+  it('refuses an RSA key of another length than 2048 bits, which the ledger would not take', () => {
+    refuses('AK_TYPE', () => checkRsa({ keyBits: 3072, modulus: new Uint8Array(384).fill(0xff) }))
+  })
+
   it('refuses names by another hash than SHA-256', () => {
     refuses('AK_TYPE', () => check({ nameAlgorithm: 0x000c }))
     refuses('AK_TYPE', () => checkRsa({ nameAlgorithm: 0x000c }))

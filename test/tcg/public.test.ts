@@ -60,7 +60,7 @@ describe('decodePublic', () => {
   })
 
   it('refuses a name algorithm that is not allowed', () => {
-    for (const nameAlgorithm of [0x0004, 0x0010, 0x000d]) {
+    for (const nameAlgorithm of [0x0004, 0x0010, 0x0012]) {
       refuses('NAME_ALGORITHM', () => decodePublic(eccPublicBytes({ nameAlgorithm })))
     }
   })
@@ -98,8 +98,23 @@ describe('decodePublic', () => {
     refuses('KEY_UNSUPPORTED', () => decodePublic(rsaPublicBytes({ scheme: [0x0016, 0x000b] })))
   })
 
-  it('refuses RSA keys other than RSA-2048 with the exponent written as 0', () => {
-    refuses('KEY_UNSUPPORTED', () => decodePublic(rsa.with(RSA.keyBits, 0x0c)))
+  it('decodes RSA keys of 3072 and 4096 bits, and keys on P-521 that are named by SHA-512', () => {
+    for (const keyBits of [3072, 4096]) {
+      const key = decodePublic(rsaPublicBytes({ keyBits, modulus: new Uint8Array(keyBits / 8).fill(0xff) }))
+      assert.ok(key.type === 'rsa')
+      assert.deepEqual([key.bits, key.modulus.length], [keyBits, keyBits / 8])
+    }
+    const [x, y] = [new Uint8Array(66), new Uint8Array(66)]
+    const key = decodePublic(eccPublicBytes({ nameAlgorithm: 0x000d, curve: 0x0005, x, y }))
+    assert.ok(key.type === 'ecc')
+    assert.deepEqual([key.curve, key.nameAlgorithm, key.x.length], ['P-521', 'sha512', 66])
+  })
+
+  it('refuses RSA keys of other lengths, and an exponent that is not written as 0', () => {
+    for (const keyBits of [1024, 2047, 8192]) {
+      refuses('KEY_UNSUPPORTED', () => decodePublic(rsaPublicBytes({ keyBits })))
+    }
+    refuses('MALFORMED', () => decodePublic(rsa.with(RSA.keyBits, 0x0c)))
     refuses('KEY_UNSUPPORTED', () => decodePublic(rsa.with(RSA.exponent + 3, 3)))
     const explicit = rsa.with(RSA.exponent + 1, 1).with(RSA.exponent + 3, 1)
     refuses('KEY_UNSUPPORTED', () => decodePublic(explicit))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { constants, createCipheriv, createHmac, generateKeyPairSync, privateDecrypt } from 'node:crypto'
 import { concat } from '../../src/core/bytes.ts'
-import { EK_TEMPLATE } from '../../src/tpm/ek-template.ts'
+import { encodeEndorsementTemplate, ENDORSEMENT_TEMPLATES } from '../../src/tcg/endorsement-template.ts'
 import { kdfa } from '../../src/tpm/kdfa.ts'
 import { makeCredential } from '../../src/tpm/make-credential.ts'
 
@@ -11,7 +11,7 @@ const SECRET = new Uint8Array(32).fill(7)
 describe('makeCredential', () => {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const modulus = Buffer.from(publicKey.export({ format: 'jwk' }).n ?? '', 'base64url')
-  const ek = concat(EK_TEMPLATE.subarray(0, -256), modulus)
+  const ek = concat(encodeEndorsementTemplate(ENDORSEMENT_TEMPLATES['L-1']).subarray(0, -256), modulus)
 
   it('encrypts for the EK, under a seed that is new each time', () => {
     const [one, two] = [makeCredential(ek, NAME, SECRET), makeCredential(ek, NAME, SECRET)]

@@ -33,6 +33,20 @@ export function tpmError(code: TpmErrorCode): (error: unknown) => true {
 
 /** What holds of each TPM 2.0 with an RSA-2048 EK certificate. @param open the rig, once it is up */
 export function tpmSuite(open: () => TpmRig): void {
+  it('reads every PCR of every bank, as it reads them one by one', async () => {
+    const { tpm } = open()
+    const banks = await tpm.readPcrBanks()
+    const pcrs = Array.from({ length: 24 }, (_, pcr) => pcr)
+    assert.deepEqual(banks.get('sha256'), await tpm.readPcrs({ bank: 'sha256', pcrs }))
+    await tpm.extendPcr(DEBUG_PCR, randomBytes(32))
+    const after = await tpm.readPcrBanks()
+    const moved = pcrs.filter(
+      (pcr) =>
+        !Buffer.from(banks.get('sha256')?.get(pcr) ?? []).equals(after.get('sha256')?.get(pcr) ?? new Uint8Array()),
+    )
+    assert.deepEqual(moved, [DEBUG_PCR])
+  })
+
   it('gives an EK whose certificate is for that very key', async () => {
     const { public: ekPublic, certificate } = await open().tpm.endorsementKey()
     const ek = decodePublic(ekPublic)

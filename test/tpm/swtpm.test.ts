@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
 import { manufactureSwtpm, startSwtpm } from '../../hil/stack/swtpm.ts'
-import { Writer } from '../../src/core/writer.ts'
 import { DeviceError } from '../../src/device/error.ts'
 import { AK_TEMPLATE } from '../../src/tpm/ak-template.ts'
 import { OWNER, PASSWORD } from '../../src/tpm/commands.ts'
-import { EK_TEMPLATE } from '../../src/tpm/ek-template.ts'
+import { encodeEndorsementTemplate, ENDORSEMENT_TEMPLATES } from '../../src/tcg/endorsement-template.ts'
 import { makeCredential } from '../../src/tpm/make-credential.ts'
 import { Tpm, type TpmConfig } from '../../src/tpm/tpm.ts'
 import { tpmError, tpmSuite } from './suite.ts'
 import { startSwtpmProxy, type SwtpmProxy } from './swtpm-proxy.ts'
-import { held, withTss } from './tss.ts'
+import { createPrimary, held, withTss } from './tss.ts'
 
 const PCR_0 = { bank: 'sha256', pcrs: [0] } as const
 const POLICY_SECRET = 0x151
@@ -104,6 +104,30 @@ describe('Tpm on swtpm', () => {
     await assert.rejects(open().readPcrs({ bank: 'sha384', pcrs: [0] }), tpmError('PCR_NOT_ALLOCATED'))
   })
 
+  it('reads the banks of a TPM that has all of them, from one moment', async () => {
+    const other = await mkdtemp(join(tmpdir(), 'attestry-banks-'))
+    await mkdir(join(other, 'state'))
+    const allocate = ['--tpm2', '--tpmstate', join(other, 'state'), '--pcr-banks', 'sha1,sha256,sha384,sha512']
+    execFileSync('swtpm_setup', allocate, { stdio: 'ignore' })
+    const { process: running, tcti: of } = await startSwtpm(other)
+    try {
+      const banks = await open({ tcti: of }).readPcrBanks()
+      assert.deepEqual(
+        Array.from(banks, ([bank, values]) => [bank, values.size, values.get(23)?.length]),
+        [
+          ['sha1', 24, 20],
+          ['sha256', 24, 32],
+          ['sha384', 24, 48],
+          ['sha512', 24, 64],
+        ],
+      )
+    } finally {
+      await Promise.all(tpms.splice(0).map((tpm) => tpm.close()))
+      await stopProcess(running)
+      await rm(other, { recursive: true, force: true })
+    }
+  })
+
   it('never counts backwards, though the device process is killed', async () => {
     const tpm = open()
     let last = await tpm.incrementCounter()
@@ -167,7 +191,12 @@ describe('Tpm on swtpm', () => {
       assert.equal(moves < 0, true)
       assert.deepEqual(await open().readPcrs({ bank: 'sha256', pcrs }), values)
 
+      moves = 3
+      assert.deepEqual((await tpm.readPcrBanks()).get('sha256')?.size, 24)
+      assert.equal(moves < 0, true)
+
       moves = Infinity
+      await assert.rejects(tpm.readPcrBanks(), tpmError('PCRS_MOVING'))
       await assert.rejects(tpm.readPcrs({ bank: 'sha256', pcrs }), tpmError('PCRS_MOVING'))
       assert.equal((await tpm.readPcrs(PCR_0)).size, 1)
     })
@@ -240,7 +269,11 @@ describe('Tpm on swtpm', () => {
     it('activates credentials with an EK that is made for the time being', async () => {
       const tpm = open()
       const ekPublic = withTss(tcti, ({ commands }) => {
-        const [key, tpm2bPublic] = createPrimary(commands, 0x10b, EK_TEMPLATE)
+        const [key, tpm2bPublic] = createPrimary(
+          commands,
+          0x10b,
+          encodeEndorsementTemplate(ENDORSEMENT_TEMPLATES['L-1']),
+        )
         commands.FlushContext(key)
         return tpm2bPublic.subarray(2)
       })
@@ -261,12 +294,4 @@ async function whenReady<T>(call: () => Promise<T>): Promise<T> {
       if (!(error instanceof DeviceError)) throw error
     }
   }
-}
-
-type Commands = Parameters<Parameters<typeof withTss>[1]>[0]['commands']
-
-function createPrimary(commands: Commands, hierarchy: number, template: Uint8Array): [number, Uint8Array] {
-  const sensitive = Uint8Array.of(0, 4, 0, 0, 0, 0)
-  const tpm2bPublic = new Writer().sized16(template).finish()
-  return commands.CreatePrimary(hierarchy, [PASSWORD], sensitive, tpm2bPublic, Uint8Array.of(0, 0), new Uint8Array(4))
 }

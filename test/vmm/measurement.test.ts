@@ -143,6 +143,40 @@ describe('measure', () => {
     await readMeasurement(rig.tpm, rig.profile, rig.log)
   })
 
+  it('logs that an optional component is not there, and when it comes', async () => {
+    const profile = {
+      ...rig.profile,
+      components: [
+        ...rig.profile.components,
+        { name: 'libvirt', path: rig.path('libvirt'), perFile: true, optional: true },
+      ],
+    }
+    const { events } = await measure(rig.tpm, profile, rig.log)
+    assert.deepEqual(events.at(-1), { kind: 'component', name: 'libvirt' })
+    assert.equal((await measure(rig.tpm, profile, rig.log)).extended, 0)
+    await rig.write('libvirt/libvirtd', 'daemon')
+    assert.equal((await measure(rig.tpm, profile, rig.log)).extended, 1)
+    assert.deepEqual((await names()).at(-1), ['changed', 'libvirt/libvirtd'])
+    await rm(rig.path('libvirt'), { recursive: true })
+    assert.equal((await measure(rig.tpm, profile, rig.log)).extended, 1)
+    assert.equal((await measure(rig.tpm, profile, rig.log)).extended, 0)
+  })
+
+  it('refuses to begin where all of those components are absent of which one must be there', async () => {
+    const [code, binary, vmm] = rig.profile.components
+    assert.ok(code !== undefined && binary !== undefined && vmm !== undefined)
+    const required = [{ what: 'a QEMU binary', prefixes: ['vmm/qemu'] }]
+    const profile = { ...rig.profile, components: [code, binary, { ...vmm, optional: true }], required }
+    await rm(rig.path('vmm/qemu'))
+    await assert.rejects(measure(rig.tpm, profile, rig.log), {
+      code: 'COMPONENT_MISSING',
+      message: /a QEMU binary.*vmm\/qemu/,
+    })
+    assert.deepEqual((await rig.tpm.readPcrs(selection)).get(13), new Uint8Array(32))
+    await rig.write('vmm/qemu-system-x86_64', 'qemu')
+    await measure(rig.tpm, profile, rig.log)
+  })
+
   it('refuses to begin without a component', async () => {
     await rm(rig.path('bin/binary'))
     await assert.rejects(measure(rig.tpm, rig.profile, rig.log), { code: 'COMPONENT_MISSING' })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { checkProfile, ciProfile, type VmmProfile } from '../../src/vmm/profile.ts'
+import { checkProfile, type VmmProfile } from '../../src/vmm/profile.ts'
 
 const good: VmmProfile = {
   name: 'test',
@@ -35,28 +35,5 @@ describe('checkProfile', () => {
       { components: [{ name: 'binary', path: 'bin/true' }] },
     ]
     for (const fault of faults) assert.throws(() => checkProfile({ ...good, ...fault }), { code: 'PROFILE_INVALID' })
-  })
-})
-
-describe('ciProfile', () => {
-  it('measures code, Node, the module, tpm2-tss and the VMM, in this order, and says what it leaves out', () => {
-    const { components, note } = ciProfile({
-      pkcs11Module: '/usr/lib/softhsm/libsofthsm2.so',
-      vmmDirectory: '/vmm',
-      selection: { bank: 'sha256', pcrs: [13] },
-      pcr: 13,
-    })
-    const names = components.map(({ name }) => name)
-    assert.deepEqual(names.slice(0, 6), [
-      'attestry/src',
-      'attestry/native',
-      'attestry/bin',
-      'attestry/package-lock.json',
-      'node',
-      'pkcs11-module',
-    ])
-    assert.ok(names.includes('tpm2-tss/libtss2-esys.so.0'))
-    assert.equal(names.at(-1), 'vmm')
-    assert.match(note ?? '', /stands in for the VMM.*no firmware PCR/)
   })
 })

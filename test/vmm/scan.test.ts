@@ -51,6 +51,13 @@ describe('scan', () => {
     assert.deepEqual([...digests.keys()], ['tree/a', 'tree/b.ts', 'tree/b/inner'])
   })
 
+  it('takes of a directory only what is named so, and what is below that', async () => {
+    const only = async (...patterns: string[]) => [...(await scan({ ...tree(), only: patterns })).digests.keys()]
+    assert.deepEqual(await only('b'), ['tree/b/inner'])
+    assert.deepEqual(await only('b*', 'x'), ['tree/b.ts', 'tree/b/inner'])
+    assert.deepEqual(await only('inner'), [])
+  })
+
   it('is current until something is written, added or removed', async () => {
     const first = await scan(tree())
     assert.ok(isCurrent(first))

@@ -6,7 +6,7 @@ pragma solidity 0.8.37;
 /// each valid signature of another approver counts once. What was counted before is ignored, not refused, so nobody can spoil
 /// a collection of signatures by submitting one of them first. The approval that completes k puts the decision into effect.
 interface IDecisions {
-    /// @param decision keccak256 of `abi.encode(typeHash, members…, term)` without the deadline (docs/formats.md, "Decisions").
+    /// @param decision keccak256 of `abi.encode(typeHash, members…, term)`, without approver and deadline (docs/formats.md, "Decisions").
     /// @param approvals How many count now, this one among them.
     event DecisionApproved(bytes32 indexed decision, address indexed approver, uint32 indexed term, uint32 approvals);
 

@@ -31,6 +31,15 @@ interface IHostRegistry {
         Quote quote
     );
 
+    event LedgerAddressReplaced(
+        bytes32 indexed hostId,
+        address indexed from,
+        address indexed to,
+        address registrar,
+        uint64 anchorBlock,
+        Quote quote
+    );
+
     event AttestationKeyReplaced(
         bytes32 indexed hostId,
         bytes32 akQualifiedName,
@@ -44,11 +53,14 @@ interface IHostRegistry {
 
     error NotRegistrar(address caller);
     error NotRegistrarNorApprover(address caller);
+    error RegistrarsMissing();
+    error RegistrarZero();
     error RegistrarUnchanged(address registrar);
     error NonceIs(uint64 nonce);
     error HostExists(bytes32 hostId);
     error HostUnknown(bytes32 hostId);
     error HostIsRetired(bytes32 hostId);
+    error HostNotSuspended(bytes32 hostId);
     error LedgerAddressTaken(address ledgerAddress);
     error LedgerAddressNotConsenting(address ledgerAddress);
     error AttestationKeyTaken(bytes32 hostId);
@@ -90,6 +102,22 @@ interface IHostRegistry {
         bytes calldata toSignature
     ) external;
 
+    /// @notice Gives a suspended host a new ledger address without the old key, which is lost or stolen. From this call on no earlier
+    /// address speaks for the host; receipts that they signed stay its receipts. The quote is by the host's AK, its payload
+    /// `keccak256(abi.encode(from, to))` with `from` the present address, its purpose
+    /// `keccak256("attestry/quote/replace-address")`, the contract this one. No address ever comes back, so none of this can be
+    /// replayed.
+    /// @param toSignature The new ledger key's EIP-712 signature over `AddressReplacement(bytes32 hostId,address from,address to)`.
+    /// Not a `LedgerAddressClaim`: one of an enrolment that came to nothing would do for ever.
+    /// @dev Only registrars.
+    function replaceAddress(
+        bytes32 hostId,
+        address to,
+        uint64 anchorBlock,
+        Quote calldata quote,
+        bytes calldata toSignature
+    ) external;
+
     /// @notice Gives a host a new attestation key, whose bond with the EK the registrar checked again. The new key makes the
     /// quote; payload and `addressSignature` are as in `register`, the purpose is `keccak256("attestry/quote/replace-ak")`.
     /// @dev Only registrars. Not for a retired host.
@@ -109,8 +137,8 @@ interface IHostRegistry {
     /// @notice Takes a host out of service for good. Only registrars.
     function retire(bytes32 hostId) external;
 
-    /// @notice Appoints or dismisses a registrar, by the approvers' k-of-n. Signed as
-    /// `RegistrarChange(address registrar,bool isRegistrar,uint64 nonce,uint32 term,uint64 deadline)`, `term` being the present one.
+    /// @notice Appoints or dismisses a registrar, by the approvers' k-of-n. Signed as `RegistrarChange(address registrar,bool
+    /// isRegistrar,uint64 nonce,address approver,uint32 term,uint64 deadline)`, `term` being the present one.
     /// @param nonce `registrarNonce(registrar)`, so that no old signature appoints anybody again.
     function changeRegistrar(
         address registrar,

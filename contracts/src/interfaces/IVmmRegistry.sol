@@ -36,8 +36,9 @@ interface IVmmRegistry is IApprovers {
     error EpochIs(bytes32 vmmHash, uint32 epoch);
     error ValidityOver(uint64 validUntil);
 
-    /// @notice The quote is anchored before the block in which the last quote of this VMM was accepted: it may be that very quote.
-    error QuoteOutdated(uint64 acceptedIn);
+    /// @notice The quote is anchored before the block in which the last quote of this VMM was accepted, so it may be that very quote,
+    /// or before the one in which it was predicted.
+    error QuoteOutdated(uint64 quotesFrom);
 
     /// @notice Proposes the VMM that a registered, active host's quote shows, where it is new, revoked, or past its validity; proves
     /// it where it is predicted and unproven in its epoch (`manifestHash` must be the predicted one). Anybody may submit it. The
@@ -53,17 +54,24 @@ interface IVmmRegistry is IApprovers {
     /// @param attested The TPMS_QUOTE_INFO that hosts will quote.
     function predict(bytes calldata attested, bytes32 manifestHash) external returns (bytes32 vmmHash);
 
-    /// @notice Approves a proposal; the k-th authorises it. Signed as
-    /// `VmmApproval(bytes32 vmmHash,uint32 epoch,uint64 validUntil,uint32 term,uint64 deadline)`, `term` being the present one.
+    /// @notice Approves a proposal; the k-th authorises it. Signed as `VmmApproval(bytes32 vmmHash,uint32 epoch,bytes32
+    /// manifestHash,uint64 validUntil,address approver,uint32 term,uint64 deadline)`, `term` being the present one.
     /// Approvals of different `validUntil` are different decisions.
-    function approve(bytes32 vmmHash, uint32 epoch, uint64 validUntil, SignedApproval[] calldata approvals) external;
+    /// @param manifestHash The proposal's: whoever proposes first chooses it, so it is approved with the measurement.
+    function approve(
+        bytes32 vmmHash,
+        uint32 epoch,
+        bytes32 manifestHash,
+        uint64 validUntil,
+        SignedApproval[] calldata approvals
+    ) external;
 
     /// @notice Any one approver revokes, at once.
     function revoke(bytes32 vmmHash) external;
 
     /// @notice Replaces the approvers and the threshold, by the k-of-n of those they replace. Signed as
-    /// `ApproversChange(address[] approvers,uint32 threshold,uint32 term,uint64 deadline)`. Starts a new term: approvals that have not
-    /// taken effect are void.
+    /// `ApproversChange(address[] approvers,uint32 threshold,address approver,uint32 term,uint64 deadline)`. Starts a new term:
+    /// approvals that have not taken effect are void.
     /// @param newApprovers 1 to 64 different accounts.
     /// @param newThreshold From 1 to their number.
     /// @param term_ The present term.

@@ -41,8 +41,8 @@ enum Assurance {
 
 /// @param since The block of the last change of status.
 /// @param akQualifiedName SHA-256 part of the AK's qualified name (a primary key of the endorsement hierarchy).
-/// @param previousAddress The address before the last rotation, 0 for none.
-/// @param previousUntil The last block in which `previousAddress` may still submit.
+/// @param previousAddress The address before the last rotation or replacement, 0 for none.
+/// @param previousUntil The last block in which `previousAddress` may still submit; 0 after a replacement.
 struct Host {
     HostStatus status;
     Assurance assurance;
@@ -53,7 +53,7 @@ struct Host {
     uint64 previousUntil;
 }
 
-/// @notice An approver's EIP-712 signature of a decision. The message's last members are `term` and `deadline`.
+/// @notice An approver's EIP-712 signature of a decision. The message's last members are `approver`, `term` and `deadline`.
 /// @param deadline Seconds since the epoch until which the signature may be submitted, inclusive.
 struct SignedApproval {
     address approver;
@@ -68,7 +68,8 @@ enum VmmStatus {
     Revoked
 }
 
-/// @param isProven Whether a quote of a registered host showed it, in this epoch; false for a prediction.
+/// @param isProven Whether a quote of a registered host showed it, made since this epoch began or beginning it; false for a
+/// prediction.
 /// @param epoch Counts the proposals of this vmmHash; approvals of an earlier epoch are worth nothing.
 /// @param since The block of the last change of status.
 /// @param validUntil Seconds since the epoch, inclusive; the type's maximum for no end. 0 before it is authorised.
@@ -123,7 +124,7 @@ struct AccessRequest {
 }
 
 /// @notice What several records of one batch have in common. Travels once a batch.
-/// @param policyBlock The block at which access was checked.
+/// @param policyBlock The block at which access was checked; at most 256 before the batch's anchor, or nothing counts as a use.
 struct RecordContext {
     bytes32 vmmHash;
     bytes32 operationId;

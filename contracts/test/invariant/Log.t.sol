@@ -7,7 +7,8 @@ import {Model} from "./Model.sol";
 
 /// @notice Whatever is called in whatever order, the log is as the model says: it only grows, its head is the fold of its batches and
 /// its peaks are their roots; a quote is never taken twice, nor for another chain, contract, host, payload or purpose; every record is
-/// found to be what it is; uses never pass the maximum anywhere in a tree of delegation; a host is marked for what it did, and for
+/// found to be what it is; uses never pass the maximum anywhere in a tree of delegation, and nothing counts as one that was
+/// allowed long ago, or by a claimed VMM alone; a host is marked for what it did, and for
 /// nothing else.
 /// forge-config: default.evm_version = "osaka"
 contract LogInvariantTest is Campaign {
@@ -25,6 +26,9 @@ contract LogInvariantTest is Campaign {
         hasReached("clean");
         hasReached("use");
         hasReached("overuse");
+        hasReached("old");
+        hasReached("foreign");
+        hasReached("updated");
         hasReached("suspend");
         hasReached("revoke");
         hasReached("proveOmission");

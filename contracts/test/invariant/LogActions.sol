@@ -56,7 +56,7 @@ contract LogActions is LogModel {
         if (!calls("commit", draft.sender, address(log), data, isTaken)) return;
         _taken.push(Taken(draft.sender, data));
         uint8 shared = _sharedVerdict(draft.n, draft.state);
-        bytes memory verdicts = _verdicts(draft.records, draft.quoted, shared);
+        bytes memory verdicts = _verdicts(draft.records, draft.quoted, draft.header.anchorBlock, shared);
         for (uint256 i = 0; i < verdicts.length; ++i) if (verdicts[i] == 0) reached["clean"]++;
         _append(draft, BatchMode.Records, verdicts);
     }
@@ -253,13 +253,22 @@ contract LogActions is LogModel {
                 requestHash: bytes32(throw_),
                 dataId: (throw_ >> 24) % 32 == 0 ? keccak256("unknown") : _dataId,
                 grantId: _grants[grant_].id,
-                policyBlock: (throw_ >> 32) % 16 == 0 ? _block : _block - 1 - ((throw_ >> 40) % 8 == 0 ? 2 : 0),
+                policyBlock: _policyBlock(throw_ >> 32),
                 dataHash: "data",
                 resultHash: "result",
                 status: (throw_ >> 48) % 8 == 0 ? 12 : 0,
                 timestamp: (throw_ >> 56) % 16 == 0 ? _time - 3700 + (uint64(throw_ >> 64) % 7400) : _time
             });
         }
+    }
+
+    /// @dev Mostly the last block; now and then this one, one around the oldest that count, or any since long before the hosts.
+    function _policyBlock(uint256 dice) private view returns (uint64) {
+        uint256 choice = dice % 32;
+        if (choice < 2) return _block;
+        if (choice < 4) return _block - 255 - uint64((dice >> 8) % 8);
+        if (choice < 6) return uint64((dice >> 8) % _block);
+        return _block - 1 - (choice < 10 ? 2 : 0);
     }
 
     // -------------------------------------------------------------------------

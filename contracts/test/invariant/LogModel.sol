@@ -90,7 +90,8 @@ abstract contract LogModel is Model {
         _grant(1, address(0xd), 5);
         _grant(2, address(0xe), 4);
         _grant(0, address(0xf), NO_END);
-        VM.roll(block.number + 1);
+        // So far that a run can reach back further than what counts.
+        VM.roll(block.number + 300);
         startClock();
     }
 
@@ -174,15 +175,20 @@ abstract contract LogModel is Model {
     }
 
     /// @dev Against each record; counts the uses.
-    function _verdicts(Record[] memory records, bytes32 quoted, uint8 shared) internal returns (bytes memory found) {
+    function _verdicts(
+        Record[] memory records,
+        bytes32 quoted,
+        uint64 anchorBlock,
+        uint8 shared
+    ) internal returns (bytes memory found) {
         found = new bytes(records.length);
         bool[] memory isUse = new bool[](records.length);
         for (uint256 i = 0; i < records.length; ++i) {
-            uint8 verdict = shared | _standingVerdict(records[i], quoted);
+            uint8 verdict = shared | _standingVerdict(records[i], quoted, anchorBlock);
             bool isSound = verdict & (Verdict.HOST_NOT_ACTIVE | Verdict.VMM_UNKNOWN) == 0;
             if (isSound && records[i].status == Reason.DONE) {
                 if (!_isAllowed(records[i])) verdict |= Verdict.GRANT_INVALID;
-                else isUse[i] = records[i].grantId != 0;
+                else isUse[i] = records[i].grantId != 0 && _isCounted(records[i], quoted, anchorBlock);
             }
             found[i] = bytes1(verdict);
         }
@@ -219,13 +225,31 @@ abstract contract LogModel is Model {
         }
     }
 
-    function _standingVerdict(Record memory r, bytes32 quoted) private view returns (uint8 verdict) {
+    /// @dev Not where access was checked too long ago, nor under a claimed VMM where the quote shows one that nobody authorised.
+    function _isCounted(Record memory r, bytes32 quoted, uint64 anchorBlock) private returns (bool) {
+        bool isOld = _isOld(r, anchorBlock);
+        bool isForeign = r.vmmHash != quoted && !_isAuthorised(quoted, anchorBlock, _time);
+        if (isOld) reached["old"]++;
+        else if (isForeign) reached["foreign"]++;
+        else if (r.vmmHash != quoted) reached["updated"]++;
+        return !isOld && !isForeign;
+    }
+
+    function _isOld(Record memory r, uint64 anchorBlock) private pure returns (bool) {
+        return r.policyBlock < anchorBlock && anchorBlock - r.policyBlock > 256;
+    }
+
+    function _standingVerdict(
+        Record memory r,
+        bytes32 quoted,
+        uint64 anchorBlock
+    ) private view returns (uint8 verdict) {
         (HostStatus status, ) = hosts.standingAt(r.hostId, r.policyBlock);
         if (status != HostStatus.Active) verdict |= Verdict.HOST_NOT_ACTIVE;
         if (!_isAuthorised(r.vmmHash, r.policyBlock, r.timestamp)) verdict |= Verdict.VMM_UNKNOWN;
         if (r.vmmHash != quoted) verdict |= Verdict.VMM_UNPROVEN;
         bool isFar = r.timestamp + 3600 < _time || r.timestamp > _time + 3600 || r.policyBlock >= _block;
-        if (isFar) verdict |= Verdict.TIMESTAMP_FAR;
+        if (isFar || _isOld(r, anchorBlock)) verdict |= Verdict.TIMESTAMP_FAR;
     }
 
     function _isAuthorised(bytes32 vmmHash, uint64 asOf, uint64 time) private view returns (bool) {

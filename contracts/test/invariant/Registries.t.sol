@@ -8,7 +8,7 @@ import {RegistriesActions} from "./RegistriesActions.sol";
 /// @notice Whatever is called in whatever order, the registries are as the model says: only k approvers of the present term
 /// decide anything; n >= k >= 1; what was revoked, or is past its validity, is authorised again only by a new proposal and k new
 /// approvals; a retired host never comes back; a hostId, a ledger address and an AK are never another host's; no quote has an
-/// effect twice; the past is as it was.
+/// effect twice, nor before its epoch; one signature never counts for two; the past is as it was.
 /// forge-config: default.evm_version = "osaka"
 contract RegistriesInvariantTest is Campaign {
     RegistriesActions private registries;
@@ -21,6 +21,7 @@ contract RegistriesInvariantTest is Campaign {
         drive(1500);
         hasReached("register");
         hasReached("rotateAddress");
+        hasReached("replaceAddress");
         hasReached("replaceAk");
         hasReached("suspend");
         hasReached("reinstate");
@@ -44,10 +45,11 @@ contract RegistriesInvariantTest is Campaign {
     }
 
     function actions() internal view override returns (bytes4[] memory list) {
-        bytes4[14] memory all = [
+        bytes4[15] memory all = [
             registries.pass.selector,
             registries.register.selector,
             registries.rotateAddress.selector,
+            registries.replaceAddress.selector,
             registries.replaceAk.selector,
             registries.suspend.selector,
             registries.reinstate.selector,

@@ -62,6 +62,29 @@ contract RegistriesActions is RegistriesModel {
         (h.previousKey, h.ledgerKey, h.previousUntil) = (fromKey, toKey, _block + overlap);
     }
 
+    /// @dev The new key may sign what it signs when a host is entered, which is not enough.
+    function replaceAddress(uint256 seed) external inTime {
+        uint256 n = _tpm(seed);
+        HostModel storage h = _hosts[n];
+        uint256 akKey = h.akKey == 0 || seed & (7 << 100) == 0 ? _akKey(seed >> 16) : h.akKey;
+        uint256 fromKey = h.ledgerKey == 0 || seed & (7 << 104) == 0 ? _ledgerKey(seed >> 32) : h.ledgerKey;
+        uint256 toKey = _ledgerKey(seed >> 64);
+        address sender = _registrarOrOther(seed >> 48);
+        bool isClaim = seed & (15 << 108) == 0;
+        bool isTaken =
+            _isRegistrar[sender] &&
+                h.status == 2 &&
+                akKey == h.akKey &&
+                fromKey == h.ledgerKey &&
+                _tpmOfKey[toKey] == 0 &&
+                !isClaim;
+        bytes memory data = _replacement(_make(n, akKey, fromKey), toKey, isClaim);
+        if (!calls("replaceAddress", sender, address(hosts), data, isTaken)) return;
+        _taken.push(Taken(sender, address(hosts), data));
+        _tpmOfKey[toKey] = n;
+        (h.previousKey, h.ledgerKey, h.previousUntil) = (fromKey, toKey, 0);
+    }
+
     function replaceAk(uint256 seed) external inTime {
         uint256 n = _tpm(seed);
         HostModel storage h = _hosts[n];
@@ -131,11 +154,11 @@ contract RegistriesActions is RegistriesModel {
             h.status == 1 &&
                 akKey == h.akKey &&
                 (isVacant || (!v.isProven && v.manifestHash == manifestHash)) &&
-                _block - 1 >= v.quotedIn;
+                _block - 1 >= v.quotesFrom;
         bytes memory data = abi.encodeCall(vmms.propose, (_hostId(n), manifestHash, _block - 1, quote));
         if (!calls(isVacant ? "propose" : "prove", address(this), address(vmms), data, isTaken)) return;
         _taken.push(Taken(address(this), address(vmms), data));
-        v.quotedIn = _block;
+        v.quotesFrom = _block;
         if (isVacant) _begins(m, manifestHash);
         v.isProven = true;
     }
@@ -148,6 +171,7 @@ contract RegistriesActions is RegistriesModel {
         if (!calls("predict", sender, address(vmms), data, isTaken)) return;
         _begins(m, MANIFEST);
         _vmms[m].isProven = false;
+        _vmms[m].quotesFrom = _block;
     }
 
     function approve(uint256 seed) external inTime {
@@ -157,10 +181,16 @@ contract RegistriesActions is RegistriesModel {
         uint32 epoch = seed & (7 << 100) == 0 && v.epoch > 0 ? v.epoch - 1 : v.epoch;
         // Few different ends, so that approvals meet.
         uint64 validUntil = seed & (1 << 104) == 0 ? NO_END : (_time / 600 + (uint64(seed >> 105) % 3)) * 600;
-        bytes memory members = vmmApproval(vmmHash, epoch, validUntil);
+        bytes32 manifestHash = seed & (7 << 107) == 0 || v.manifestHash == 0 ? keccak256("signed") : v.manifestHash;
+        bytes memory members = vmmApproval(vmmHash, epoch, manifestHash, validUntil);
         Ballot memory ballot = _ballot(address(vmms), members, seed >> 128);
-        bool isTaken = epoch == v.epoch && v.status == 1 && validUntil >= _time && ballot.isTaken;
-        bytes memory data = abi.encodeCall(vmms.approve, (vmmHash, epoch, validUntil, ballot.approvals));
+        bool isTaken =
+            epoch == v.epoch &&
+                v.status == 1 &&
+                manifestHash == v.manifestHash &&
+                validUntil >= _time &&
+                ballot.isTaken;
+        bytes memory data = abi.encodeCall(vmms.approve, (vmmHash, epoch, manifestHash, validUntil, ballot.approvals));
         if (!calls("approve", ballot.sender, address(vmms), data, isTaken)) return;
         if (!_completes(address(vmms), members, ballot)) return;
         v.validUntil = validUntil;
@@ -217,6 +247,14 @@ contract RegistriesActions is RegistriesModel {
     }
 
     // -------------------------------------------------------------------------
+
+    function _replacement(Tpm memory tpm, uint256 toKey, bool isClaim) private returns (bytes memory) {
+        address to = _addresses[toKey];
+        Quote memory quote = replacementQuote(tpm, to);
+        bytes memory signature = signedBy(toKey, replacementDigest(tpm, to));
+        if (isClaim) signature = consent(useLedgerKey(tpm, toKey));
+        return abi.encodeCall(hosts.replaceAddress, (tpm.hostId, to, _block - 1, quote, signature));
+    }
 
     function _rotation(Tpm memory tpm, uint256 toKey, uint64 overlap) private returns (bytes memory) {
         address to = _addresses[toKey];

@@ -30,7 +30,7 @@ abstract contract RegistriesModel is Model {
         uint32 epoch;
         uint64 validUntil;
         bytes32 manifestHash;
-        uint64 quotedIn;
+        uint64 quotesFrom;
         Change[] changes;
     }
 
@@ -217,9 +217,11 @@ abstract contract RegistriesModel is Model {
         uint64 deadline = fault == 1 ? _time - 1 : _time;
         uint256 key = index == WALLET ? WALLET_KEY : 0xa1 + index;
         if (fault == 2) key = 0xa1 + ((index + 1) % 6);
-        bytes32 digest = approvalDigest(contract_, members, fault == 3 ? _term - 1 : _term, deadline);
+        // Signed by the right key, but for another account.
+        address named = fault == 4 ? _voters[(index + 1) % VOTERS] : _voters[index];
+        bytes32 digest = approvalDigest(contract_, members, named, fault == 3 ? _term - 1 : _term, deadline);
         approval = SignedApproval(_voters[index], deadline, signedBy(key, digest));
-        isGood = fault == 0 || fault > 3;
+        isGood = fault == 0 || fault > 4;
     }
 
     /// @dev Counts them, and says whether they are k of the present term's approvers.

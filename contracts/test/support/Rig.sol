@@ -36,6 +36,7 @@ abstract contract Rig is Check {
     bytes32 internal constant REGISTER = keccak256("attestry/quote/register");
     bytes32 internal constant VMM = keccak256("attestry/quote/vmm");
     bytes32 internal constant ROTATE_ADDRESS = keccak256("attestry/quote/rotate-address");
+    bytes32 internal constant REPLACE_ADDRESS = keccak256("attestry/quote/replace-address");
     bytes32 internal constant REPLACE_AK = keccak256("attestry/quote/replace-ak");
     bytes32 internal constant COMMIT = keccak256("attestry/quote/commit");
     bytes32 internal constant MANIFEST = keccak256("manifest");
@@ -239,6 +240,26 @@ abstract contract Rig is Check {
             );
     }
 
+    /// @notice Gives a suspended host a new ledger key without the old one; changes the TPM given, where that is in memory, and
+    /// returns it.
+    function replaceAddress(Tpm memory tpm, uint256 newLedgerKey) internal returns (Tpm memory) {
+        address to = VM.addr(newLedgerKey);
+        Quote memory quote = replacementQuote(tpm, to);
+        bytes memory signature = signedBy(newLedgerKey, replacementDigest(tpm, to));
+        VM.prank(REGISTRAR);
+        hosts.replaceAddress(tpm.hostId, to, uint64(block.number - 1), quote, signature);
+        return useLedgerKey(tpm, newLedgerKey);
+    }
+
+    function replacementQuote(Tpm memory tpm, address to) internal returns (Quote memory) {
+        return makeQuote(tpm, REPLACE_ADDRESS, address(hosts), keccak256(abi.encode(tpm.ledgerAddress, to)));
+    }
+
+    function replacementDigest(Tpm memory tpm, address to) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("AddressReplacement(bytes32 hostId,address from,address to)");
+        return typedDigest(address(hosts), keccak256(abi.encode(typeHash, tpm.hostId, tpm.ledgerAddress, to)));
+    }
+
     /// @notice Gives the host a new AK; changes the TPM given, where that is in memory, and returns it.
     function replaceAk(Tpm memory tpm, uint256 newAkKey) internal returns (Tpm memory) {
         useAk(tpm, newAkKey);
@@ -268,30 +289,39 @@ abstract contract Rig is Check {
 
     function approve(address approver, bytes32 vmmHash, uint32 epoch, uint64 validUntil) internal {
         VM.prank(approver);
-        vmms.approve(vmmHash, epoch, validUntil, noApprovals());
+        vmms.approve(vmmHash, epoch, MANIFEST, validUntil, noApprovals());
     }
 
     // -------------------------------------------------------------------------
-    // Decisions. Their members are `abi.encode(typeHash, members…)` without term and deadline.
+    // Decisions. Their members are `abi.encode(typeHash, members…)` without approver, term and deadline.
     // -------------------------------------------------------------------------
 
     function vmmApproval(bytes32 vmmHash, uint32 epoch, uint64 validUntil) internal pure returns (bytes memory) {
+        return vmmApproval(vmmHash, epoch, MANIFEST, validUntil);
+    }
+
+    function vmmApproval(
+        bytes32 vmmHash,
+        uint32 epoch,
+        bytes32 manifestHash,
+        uint64 validUntil
+    ) internal pure returns (bytes memory) {
         bytes32 typeHash = keccak256(
-            "VmmApproval(bytes32 vmmHash,uint32 epoch,uint64 validUntil,uint32 term,uint64 deadline)"
+            "VmmApproval(bytes32 vmmHash,uint32 epoch,bytes32 manifestHash,uint64 validUntil,address approver,uint32 term,uint64 deadline)"
         );
-        return abi.encode(typeHash, vmmHash, epoch, validUntil);
+        return abi.encode(typeHash, vmmHash, epoch, manifestHash, validUntil);
     }
 
     function registrarChange(address registrar, bool isRegistrar, uint64 nonce) internal pure returns (bytes memory) {
         bytes32 typeHash = keccak256(
-            "RegistrarChange(address registrar,bool isRegistrar,uint64 nonce,uint32 term,uint64 deadline)"
+            "RegistrarChange(address registrar,bool isRegistrar,uint64 nonce,address approver,uint32 term,uint64 deadline)"
         );
         return abi.encode(typeHash, registrar, isRegistrar, nonce);
     }
 
     function approversChange(address[] memory list, uint32 threshold) internal pure returns (bytes memory) {
         bytes32 typeHash = keccak256(
-            "ApproversChange(address[] approvers,uint32 threshold,uint32 term,uint64 deadline)"
+            "ApproversChange(address[] approvers,uint32 threshold,address approver,uint32 term,uint64 deadline)"
         );
         bytes memory words;
         for (uint256 i = 0; i < list.length; ++i) words = bytes.concat(words, abi.encode(list[i]));
@@ -319,17 +349,19 @@ abstract contract Rig is Check {
         bytes memory members,
         uint64 deadline
     ) internal view returns (SignedApproval memory) {
-        bytes32 digest = approvalDigest(contract_, members, vmms.term(), deadline);
-        return SignedApproval(VM.addr(key), deadline, signedBy(key, digest));
+        address approver = VM.addr(key);
+        bytes32 digest = approvalDigest(contract_, members, approver, vmms.term(), deadline);
+        return SignedApproval(approver, deadline, signedBy(key, digest));
     }
 
     function approvalDigest(
         address contract_,
         bytes memory members,
+        address approver,
         uint32 term,
         uint64 deadline
     ) internal view returns (bytes32) {
-        return typedDigest(contract_, keccak256(bytes.concat(members, abi.encode(term, deadline))));
+        return typedDigest(contract_, keccak256(bytes.concat(members, abi.encode(approver, term, deadline))));
     }
 
     // -------------------------------------------------------------------------

@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs'
+import { concat } from '../../src/core/bytes.ts'
+import { parseCertificate } from '../../src/evidence/certificate.ts'
+import { parseReceipt, parseRecord, parseSignedRequest } from '../../src/record/parse.ts'
+import { decodeQuoteAttest, decodeQuoteInfo } from '../../src/tcg/attest.ts'
+import { decodeCanonicalLog } from '../../src/tcg/canonical-event-log.ts'
+import { decodeAsciiImaLog } from '../../src/tcg/ima-ascii.ts'
+import { imaFindings } from '../../src/tcg/ima-findings.ts'
+import { decodeImaLog, type ImaLog } from '../../src/tcg/ima-log.ts'
+import { parsePcrFile } from '../../src/tcg/pcr-file.ts'
+import { decodePcrSelections } from '../../src/tcg/pcr-selection.ts'
+import { decodePublic } from '../../src/tcg/public.ts'
+
+/** One decoder of untrusted bytes. */
+export interface FuzzTarget {
+  /** Decodes. Throws a CodedError where it refuses. */
+  readonly decode: (bytes: Uint8Array) => unknown
+  /** Inputs to begin with: those that are accepted say most. */
+  readonly seeds: readonly Uint8Array[]
+  /** Where the decoder is documented to throw any error, which its caller words. */
+  readonly anyError?: true
+}
+
+const CAPTURES = ['01-ovmf-baseline', '02-ovmf-cmdline-vmm-changed', '04-ovmf-secureboot-shim-grub']
+
+const vector = (name: string): Uint8Array =>
+  Uint8Array.from(readFileSync(new URL(`../../test/vectors/${name}`, import.meta.url)))
+const ofCaptures = (...names: readonly string[]): readonly Uint8Array[] =>
+  CAPTURES.flatMap((capture) => names.map((name) => vector(`tpm/${capture}/${name}`)))
+
+const formats = JSON.parse(new TextDecoder().decode(vector('formats.json'))) as {
+  readonly request: { readonly request: object }
+  readonly records: readonly { readonly record: object }[]
+  readonly receipt: { readonly group: object; readonly path: readonly string[]; readonly signature: string }
+  readonly eventLog: { readonly quoteInfo: string }
+}
+const { group, path, signature } = formats.receipt
+const signed = { request: formats.request.request, requestSignature: signature, salt: `0x${'5a'.repeat(32)}` }
+
+const text = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+/** Bytes that are no JSON tell nothing of the parser behind it: they are taken for a text. */
+const json = (parse: (value: unknown) => unknown) => (bytes: Uint8Array) => {
+  const characters = new TextDecoder().decode(bytes)
+  let value: unknown = characters
+  try {
+    value = JSON.parse(characters)
+  } catch {
+    // As above.
+  }
+  return parse(value)
+}
+
+const withFindings = (log: ImaLog) => ({ log, findings: imaFindings(log) })
+
+/** Every decoder of untrusted bytes, by name. */
+export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
+  'quote-attest': {
+    decode: decodeQuoteAttest,
+    seeds: [...ofCaptures('quote_ecc.attest', 'quote_rsa.attest'), vector('tpm/swtpm-primary-ak/quote.attest')],
+  },
+  'quote-info': {
+    decode: decodeQuoteInfo,
+    seeds: [Uint8Array.from(Buffer.from(formats.eventLog.quoteInfo.slice(2), 'hex'))],
+  },
+  'tpmt-public': {
+    decode: decodePublic,
+    seeds: [
+      ...ofCaptures('ak_ecc.tpm2b_public', 'ak_rsa.tpm2b_public', 'ek.pub').map((tpm2b) => tpm2b.slice(2)),
+      ...['ak.tpm2b_public', 'ek_p256.pub', 'ek_p384.pub'].map((name) =>
+        vector(`tpm/swtpm-primary-ak/${name}`).slice(2),
+      ),
+    ],
+  },
+  'pcr-selection': {
+    decode: decodePcrSelections,
+    seeds: [
+      Uint8Array.of(0, 0, 0, 1, 0, 11, 3, 255, 127, 0),
+      Uint8Array.of(0, 0, 0, 2, 0, 11, 3, 1, 0, 0, 0, 12, 3, 0, 32, 0),
+    ],
+  },
+  'canonical-log': { decode: decodeCanonicalLog, seeds: [vector('tpm/swtpm-primary-ak/vmm.cel')] },
+  'ima-log': {
+    decode: (bytes) => withFindings(decodeImaLog(bytes)),
+    seeds: [...ofCaptures('ima_binary_runtime_measurements'), ...imaEntries()],
+  },
+  'ima-ascii': {
+    decode: (bytes) => withFindings(decodeAsciiImaLog(bytes)),
+    seeds: ofCaptures('ima_ascii_runtime_measurements'),
+  },
+  'pcr-file': {
+    decode: parsePcrFile,
+    seeds: [
+      ...ofCaptures('pcrs.yaml', 'pcrs_sysfs.txt', 'quote_ecc.pcrs'),
+      text({ pcrs: { sha256: { 0: `0x${'00'.repeat(32)}` }, sha1: { 23: `0x${'ff'.repeat(20)}` } } }),
+    ],
+  },
+  certificate: {
+    decode: parseCertificate,
+    seeds: [...ofCaptures('ek_cert_rsa.der'), vector('tpm/swtpm-primary-ak/ek_cert_ecc_p384.der')],
+    anyError: true,
+  },
+  'record-json': { decode: json(parseRecord), seeds: formats.records.map(({ record }) => text(record)) },
+  'receipt-json': {
+    decode: json(parseReceipt),
+    seeds: formats.records.map(({ record }) => text({ record, group, path, signature, ...signed })),
+  },
+  'request-json': {
+    decode: json(parseSignedRequest),
+    seeds: [text({ request: signed.request, signature, salt: signed.salt })],
+  },
+}
+
+/** Entries of the templates that no capture has. */
+function imaEntries(): readonly Uint8Array[] {
+  const u32 = (value: number) => Uint8Array.of(value & 0xff, value >> 8, 0, 0)
+  const field = (...characters: readonly string[]) => {
+    const bytes = Uint8Array.from(characters.join(''), (character) => character.charCodeAt(0))
+    return concat(u32(bytes.length), bytes)
+  }
+  const digest = '\u0007'.repeat(32)
+  const data: Readonly<Record<string, Uint8Array>> = {
+    'ima-ng': concat(field('sha256:\0', digest), field('/a\0')),
+    'ima-ngv2': concat(field('verity:sha256:\0', digest), field('/a\0')),
+    'ima-buf': concat(field('sha256:\0', digest), field('buffer\0'), field('content')),
+    'ima-modsig': concat(field('sha256:\0', digest), field('/a\0'), field(), field('sha256:\0', digest), field('0')),
+    'evm-sig': concat(
+      ...[
+        ['sha256:\0', digest],
+        ['/a\0'],
+        ['5'],
+        ['security.ima\0'],
+        ['\u0001\0\0\0'],
+        ['1'],
+        ['0000'],
+        ['0000'],
+        ['00'],
+      ].map((parts) => field(...parts)),
+    ),
+  }
+  const named = Object.entries(data).map(([name, bytes]) =>
+    concat(u32(10), new Uint8Array(20).fill(1), field(name), u32(bytes.length), bytes),
+  )
+  return [...named, concat(u32(10), new Uint8Array(20).fill(1), field('ima'), new Uint8Array(20), field('/old'))]
+}

@@ -1,0 +1,146 @@
+import { concat, equal, toHex } from '../core/bytes.ts'
+import type { HashName } from '../tcg/algorithm.ts'
+import type { PcrValues } from '../tcg/bank.ts'
+import { bootStateOf } from '../tcg/boot-state.ts'
+import { EventLogError } from '../tcg/event-log-error.ts'
+import { replayEventLog } from '../tcg/event-log-replay.ts'
+import { parseEventLog, type EventLog } from '../tcg/event-log.ts'
+import { eventTypeName } from '../tcg/event-type.ts'
+import type { FirmwareEvent } from '../tcg/firmware-event.ts'
+import { digest } from '../tcg/hash.ts'
+import { resetValue } from '../tcg/reset-value.ts'
+import type { AppraisalPolicy, EventRule } from './appraisal-policy.ts'
+import { claim, notCovered, type Claim } from './claim.ts'
+
+/** What the firmware's log makes of its PCRs. */
+export interface FirmwareExplanation {
+  /** The values to which it leads, of the PCRs that the policy has rules for. */
+  readonly values: PcrValues
+  readonly claims: readonly Claim[]
+}
+
+const SECURE_BOOT_PCR = 7
+
+/**
+ * Holds the firmware's event log against the events that may be there: `firmware-log`, one claim for each event of the policy by its name,
+ * `pcr-N-event-I` for each that the policy has not, and `secure-boot`. Event types are not believed: events are told by their digests.
+ *
+ * @param bytes untrusted: believed only where its replay is the quoted PCR
+ * @param given the quoted values, where they are known
+ * @param quoted the PCRs that are quoted
+ */
+export function appraiseFirmwareLog(
+  bytes: Uint8Array | undefined,
+  { bank, firmware: { events: rules, secureBoot } }: AppraisalPolicy,
+  given: PcrValues | undefined,
+  quoted: ReadonlySet<number>,
+): FirmwareExplanation {
+  const isNeeded = rules.length > 0 || secureBoot !== undefined
+  if (bytes === undefined) {
+    if (!isNeeded) return { values: new Map(), claims: [] }
+    const claims = [notCovered('firmware-log', 'the firmware’s event log', 'none', 'LOG_MISSING')]
+    return { values: new Map(), claims }
+  }
+  let log: EventLog
+  try {
+    log = parseEventLog(bytes)
+  } catch (error) {
+    if (!(error instanceof EventLogError)) throw error
+    const expected = 'an event log of the TCG’s form'
+    if (!isNeeded)
+      return { values: new Map(), claims: [notCovered('firmware-log', expected, error.message, 'NOT_IN_POLICY')] }
+    return { values: new Map(), claims: [claim('firmware-log', expected, error.message, false, 'LOG_INVALID')] }
+  }
+  const replayed = replayEventLog(log, bank)
+  const ruled = [...new Set(rules.map(({ pcr }) => pcr))]
+  const holds = log.algorithms.some((one) => one.bank === bank)
+  const values = new Map(ruled.map((pcr) => [pcr, replayed.get(pcr) ?? resetValue(bank, pcr)]))
+  return {
+    values: holds ? values : new Map(),
+    claims: [
+      claim(
+        'firmware-log',
+        `digests of ${bank}`,
+        log.algorithms.map(({ name }) => name).join(', '),
+        holds,
+        'LOG_INVALID',
+      ),
+      ...ruled.flatMap((pcr) => appraiseEvents(log, bank, pcr, rules)),
+      appraiseSecureBoot(log, bank, secureBoot, isReached(replayed, given ?? values, quoted)),
+    ],
+  }
+}
+
+/** Whether what the log says of Secure Boot is what was quoted. */
+function isReached(replayed: PcrValues, given: PcrValues | undefined, quoted: ReadonlySet<number>): boolean {
+  const [led, value] = [replayed.get(SECURE_BOOT_PCR), given?.get(SECURE_BOOT_PCR)]
+  return quoted.has(SECURE_BOOT_PCR) && led !== undefined && value !== undefined && equal(led, value)
+}
+
+function appraiseSecureBoot(log: EventLog, bank: HashName, wanted: boolean | undefined, isCovered: boolean): Claim {
+  const { enabled } = bootStateOf(log, bank).secureBoot
+  const words = (on: boolean) => (on ? 'on' : 'off')
+  const known = enabled === undefined ? 'cannot be told from the log' : words(enabled)
+  const found = isCovered ? known : `${known}, but PCR ${SECURE_BOOT_PCR} is not quoted with this value`
+  if (wanted === undefined) return notCovered('secure-boot', 'nothing', found, 'NOT_IN_POLICY')
+  return claim('secure-boot', words(wanted), found, isCovered && enabled === wanted, 'SECURE_BOOT_DIFFERS')
+}
+
+/** Holds the events of one PCR against their rules, in order; those at both ends that agree first, so that one more or less is named as such. */
+function appraiseEvents(log: EventLog, bank: HashName, pcr: number, all: readonly EventRule[]): readonly Claim[] {
+  const rules = all.filter((rule) => rule.pcr === pcr)
+  const events = log.events.filter((event) => event.pcr === pcr && event.extended && event.digest(bank) !== undefined)
+  const fits = (rule: EventRule | undefined, event: FirmwareEvent | undefined) =>
+    rule !== undefined && event !== undefined && isAllowed(rule, event, bank)
+  let tail = 0
+  if (rules.length !== events.length) {
+    const most = Math.min(rules.length, events.length)
+    while (tail < most && fits(rules.at(-1 - tail), events.at(-1 - tail))) tail++
+  }
+  const head = Math.max(rules.length, events.length) - tail
+  const claims = Array.from({ length: head }, (_, i) => {
+    const rule = i < rules.length - tail ? rules[i] : undefined
+    return appraiseEvent(rule, i < events.length - tail ? events[i] : undefined, bank, pcr)
+  })
+  const ends = rules
+    .slice(rules.length - tail)
+    .map((rule, i) => appraiseEvent(rule, events[events.length - tail + i], bank, pcr))
+  return [...claims, ...ends]
+}
+
+function appraiseEvent(
+  rule: EventRule | undefined,
+  event: FirmwareEvent | undefined,
+  bank: HashName,
+  pcr: number,
+): Claim {
+  const found = event === undefined ? 'no event' : toHex(event.digest(bank) ?? new Uint8Array())
+  if (rule === undefined) {
+    const name = `pcr-${pcr}-event-${event?.index ?? 0}`
+    const what = event === undefined ? found : `${eventTypeName(event.type)} ${found}`
+    return claim(name, 'no further event', what, false, 'EVENT_UNEXPECTED')
+  }
+  const { name, allowed } = rule
+  const expected =
+    allowed.kind === 'digest' ? allowed.digests.map(toHex) : allowed.commandLines.map((line) => JSON.stringify(line))
+  const code =
+    event === undefined ? 'EVENT_MISSING' : allowed.kind === 'digest' ? 'EVENT_DIFFERS' : 'COMMAND_LINE_DIFFERS'
+  const passed = event !== undefined && isAllowed(rule, event, bank)
+  return claim(name, expected.join(' or ') || 'nothing at all', found, passed, code)
+}
+
+function isAllowed({ allowed }: EventRule, event: FirmwareEvent, bank: HashName): boolean {
+  const found = event.digest(bank)
+  if (found === undefined) return false
+  const digests =
+    allowed.kind === 'digest' ? allowed.digests : allowed.commandLines.flatMap((line) => lineDigests(line, bank))
+  return digests.some((one) => equal(one, found))
+}
+
+/** A command line as it is measured: by GRUB as it stands; by Linux' EFI stub and by systemd in UTF-16 with its zero. */
+export function lineDigests(line: string, bank: HashName): readonly Uint8Array[] {
+  const wide = new Uint8Array(2 * line.length + 2)
+  const view = new DataView(wide.buffer)
+  for (let i = 0; i < line.length; i++) view.setUint16(2 * i, line.charCodeAt(i), true)
+  return [digest(bank, concat(new TextEncoder().encode(line))), digest(bank, wide)]
+}

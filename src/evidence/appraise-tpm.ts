@@ -1,0 +1,128 @@
+import { equal, toHex, type Hex } from '../core/bytes.ts'
+import type { AppraisalPolicy, TpmRules } from './appraisal-policy.ts'
+import { claim, notCovered, type Claim } from './claim.ts'
+import { compareClock } from './clock.ts'
+import { verifyEndorsement, type Endorsement } from './endorsement.ts'
+import { EvidenceError } from './error.ts'
+import type { Evidence } from './evidence.ts'
+import type { VerifiedTpmQuote } from './tpm-quote.ts'
+
+/** What the appraiser knows, beside the policy. */
+export interface AppraisalContext {
+  /** The qualifying data that the appraiser asked for; undefined where it did not ask. */
+  readonly nonce?: Uint8Array
+  /** The time for which certificates must be valid. */
+  readonly at: Date
+  /** DER certificates of the trust store. */
+  readonly trustAnchors: readonly Uint8Array[]
+  /** Revocation lists of the trust store, and the least number that each issuer's may have. */
+  readonly revocationLists?: readonly Uint8Array[]
+  readonly leastNumbers?: ReadonlyMap<string, bigint>
+  /** Fingerprints of the trust store's roots that belong to vendors of hardware. */
+  readonly hardwareRoots: ReadonlySet<Hex>
+}
+
+/** Claims about who signed the quote, and when: `nonce`, `attestation-key`, `signer`, `clock`, `clock-forward`, `firmware-version`. */
+export function appraiseQuote(quote: VerifiedTpmQuote, policy: AppraisalPolicy, context: AppraisalContext): Claim[] {
+  return [
+    appraiseNonce(quote, policy, context),
+    appraiseKey(quote, policy),
+    appraisePlace(quote),
+    ...appraiseClock(quote, policy),
+  ]
+}
+
+/** Claims about the TPM's maker: `endorsement`, `assurance`, `revocation`, `tpm-weakness`, `manufacturer`. */
+export async function appraiseEndorsement(
+  evidence: Evidence,
+  { tpm }: AppraisalPolicy,
+  context: AppraisalContext,
+): Promise<readonly Claim[]> {
+  const { ekPublic, ekCertificate } = evidence.endorsement ?? {}
+  const expected = 'an EK certificate that leads to a trusted root'
+  if (ekPublic === undefined || ekCertificate === undefined) {
+    const code = tpm.assurance === 'none' ? 'NOT_IN_POLICY' : 'ENDORSEMENT_MISSING'
+    return [notCovered('endorsement', expected, 'none', code)]
+  }
+  try {
+    const { at, trustAnchors, hardwareRoots, revocationLists = [], leastNumbers = new Map() } = context
+    const revocation = { required: tpm.requireRevocation, leastNumbers }
+    const from = { trustAnchors, hardwareRoots, revocationLists, revocation, at }
+    const found = await verifyEndorsement({ ekPublic, ekCertificate, ...from })
+    const enough = tpm.assurance !== 'Hardware' || found.assurance === 'Hardware'
+    const least = tpm.assurance === 'none' ? 'any' : `at least ${tpm.assurance}`
+    return [
+      claim('endorsement', expected, `${found.subject}, by ${found.root}`, true, 'ENDORSEMENT_INVALID'),
+      claim('assurance', least, found.assurance, enough, 'ASSURANCE_LOW'),
+      appraiseRevocation(found),
+      appraiseWeakness(found, tpm.knownWeaknesses),
+      ...appraiseManufacturer(found.tpm?.vendorId, tpm.manufacturers),
+    ]
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error
+    const found = `${error.message} (${error.code})`
+    if (tpm.assurance === 'none') return [notCovered('endorsement', expected, found, 'NOT_IN_POLICY')]
+    return [claim('endorsement', expected, found, false, 'ENDORSEMENT_INVALID')]
+  }
+}
+
+/** What was revoked, or has no list where the policy wants one, was refused before. */
+function appraiseRevocation({ revocation }: Endorsement): Claim {
+  const without = revocation.filter(({ status }) => status === 'not-covered').map(({ subject }) => subject)
+  const expected = 'not on its issuer’s revocation list'
+  if (without.length === 0) return claim('revocation', expected, 'on none', true, 'ENDORSEMENT_INVALID')
+  return notCovered('revocation', expected, `no list for ${without.join(', ')}`, 'NOT_IN_POLICY')
+}
+
+function appraiseWeakness({ findings }: Endorsement, known: TpmRules['knownWeaknesses']): Claim {
+  const found = findings.map(({ code, detail }) => `${detail} (${code})`).join('; ') || 'none'
+  if (findings.length > 0 && known === 'allow') return notCovered('tpm-weakness', 'nothing', found, 'NOT_IN_POLICY')
+  return claim('tpm-weakness', 'none that is known', found, findings.length === 0, 'TPM_WEAK')
+}
+
+function appraiseManufacturer(vendorId: string | undefined, allowed: readonly string[]): readonly Claim[] {
+  if (allowed.length === 0) return []
+  const found = vendorId === undefined ? 'none' : `id:${vendorId}`
+  return [claim('manufacturer', allowed.join(' or '), found, allowed.includes(found), 'MANUFACTURER_DIFFERS')]
+}
+
+function appraiseNonce({ extraData }: VerifiedTpmQuote, { freshness }: AppraisalPolicy, { nonce }: AppraisalContext) {
+  const found = toHex(extraData)
+  if (nonce !== undefined) {
+    // A quote over another nonce is an old one, or somebody else's.
+    return claim('nonce', toHex(nonce), found, equal(nonce, extraData), 'NONCE_DIFFERS')
+  }
+  const expected = 'the nonce that the quote was asked for with'
+  return notCovered('nonce', expected, found, freshness === 'none' ? 'NOT_IN_POLICY' : 'NONCE_MISSING')
+}
+
+function appraiseKey({ akName }: VerifiedTpmQuote, { attestationKeys }: AppraisalPolicy): Claim {
+  const expected = [...attestationKeys].join(' or ') || 'an attestation key that the policy names; it names none'
+  return claim('attestation-key', expected, akName, attestationKeys.has(akName), 'KEY_UNKNOWN')
+}
+
+function appraisePlace({ place, qualifiedSigner }: VerifiedTpmQuote): Claim {
+  const expected = 'a primary key, or one below the EK'
+  if (place === undefined) return notCovered('signer', expected, toHex(qualifiedSigner), 'SIGNER_UNPLACED')
+  return claim('signer', expected, place, true, 'SIGNER_UNPLACED')
+}
+
+function appraiseClock({ clock, firmwareVersion }: VerifiedTpmQuote, { clock: rules, tpm }: AppraisalPolicy): Claim[] {
+  const words = (c: { readonly resetCount: number; readonly restartCount: number; readonly clock: bigint }) =>
+    `${c.resetCount} resets, ${c.restartCount} restarts, ${c.clock} ms`
+  const claims: Claim[] = []
+  const safe = clock.safe ? 'safe' : 'not safe'
+  if (rules.requireSafe) claims.push(claim('clock', 'safe', safe, clock.safe, 'CLOCK_UNSAFE'))
+  else claims.push(notCovered('clock', 'nothing', safe, 'NOT_IN_POLICY'))
+  if (rules.after === undefined) claims.push(notCovered('clock-forward', 'nothing', words(clock), 'NOT_IN_POLICY'))
+  else {
+    const passed = compareClock(clock, { ...rules.after, safe: true }) > 0
+    claims.push(claim('clock-forward', `after ${words(rules.after)}`, words(clock), passed, 'CLOCK_NOT_FORWARD'))
+  }
+  if (tpm.minFirmware > 0n) {
+    const [least, found] = [tpm.minFirmware, firmwareVersion].map((version) => `0x${version.toString(16)}`)
+    const passed = firmwareVersion >= tpm.minFirmware
+    claims.push(claim('firmware-version', `at least ${least}`, found ?? '', passed, 'FIRMWARE_OLD'))
+  }
+  return claims
+}

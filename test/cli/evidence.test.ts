@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { attestry, faultOf } from './command.ts'
+
+const vector = (name: string) => fileURLToPath(new URL(`../vectors/tpm/${name}`, import.meta.url))
+
+/** A capture as separate files, as tpm2-tools and the kernel wrote them. */
+const filesOf = (capture: string) => [
+  ...['--attest', vector(`${capture}/quote_ecc.attest`), '--signature', vector(`${capture}/quote_ecc.sig`)],
+  ...['--public', vector(`${capture}/ak_ecc.tpm2b_public`), '--pcrs', vector(`${capture}/quote_ecc.pcrs`)],
+  ...['--eventlog', vector(`${capture}/binary_bios_measurements`)],
+  ...['--ima', vector(`${capture}/ima_binary_runtime_measurements`)],
+  ...['--ek', vector(`${capture}/ek.pub`), '--ek-certificate', vector(`${capture}/ek_cert_rsa.der`)],
+]
+const asked = (capture: string) => ['--nonce', vector(`${capture}/quote_nonce.hex`), '--trust', vector('ca')]
+
+const BASELINE = '01-ovmf-baseline'
+const CHANGED = '02-ovmf-cmdline-vmm-changed'
+
+interface Result {
+  readonly ok: boolean
+  readonly vmmHash: string
+  readonly claims: readonly Readonly<Record<'name' | 'status' | 'expected' | 'found' | 'code', string | null>>[]
+}
+
+describe('attestry evidence', function () {
+  this.timeout(60_000)
+  let dir: string
+  let policy: string
+  const appraise = async (...args: readonly string[]) => {
+    const ended = await attestry('evidence', 'appraise', ...args, '--json')
+    return { ...ended, result: ended.json() as unknown as Result }
+  }
+
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'attestry-evidence-'))
+    policy = join(dir, 'policy.toml')
+    const made = await attestry('evidence', 'policy', ...filesOf(BASELINE), '--out', policy, '--json')
+    assert.equal(made.code, 0, made.stdout + made.stderr)
+  })
+  after(() => rmSync(dir, { recursive: true, force: true }))
+
+  it('takes a host under the policy made of it', async () => {
+    const { code, result } = await appraise(...filesOf(BASELINE), '--policy', policy, ...asked(BASELINE))
+    assert.equal(code, 0)
+    assert.equal(result.ok, true)
+    assert.match(result.vmmHash, /^0x[0-9a-f]{64}$/)
+    assert.deepEqual(Object.keys(result.claims[0] ?? {}), ['name', 'status', 'expected', 'found', 'code'])
+  })
+
+  it('names the command line and the file of the VMM where both were changed', async () => {
+    const { code, result } = await appraise(...filesOf(CHANGED), '--policy', policy, ...asked(CHANGED))
+    assert.equal(code, 1)
+    assert.equal(result.ok, false)
+    const failed = result.claims.filter(({ status }) => status === 'fail').map(({ name }) => name)
+    assert.ok(failed.includes('command-line') && failed.includes('ima:/mnt/vmm/bin/fake-vmm'), failed.join(', '))
+  })
+
+  it('says in words, within 80 columns, what was expected and what was found', async () => {
+    const ended = await attestry('evidence', 'appraise', ...filesOf(CHANGED), '--policy', policy, ...asked(CHANGED))
+    assert.equal(ended.code, 1)
+    assert.match(
+      ended.stdout,
+      /^FAIL {2}command-line: EVENT_DIFFERS\n {8}expected 0x04b82bb9.*\n {8}found {4}0x90cb66e4/m,
+    )
+    assert.match(ended.stdout, /appraised: NOT good, \d of \d+ claims/)
+    const long = ended.stdout.split('\n').filter((line) => line.length > 80 && !/0x|sha256:/.test(line))
+    assert.deepEqual(long, [])
+  })
+
+  it('denies an old quote: without the nonce that was asked with, and with another', async () => {
+    const without = await appraise(...filesOf(BASELINE), '--policy', policy, '--trust', vector('ca'))
+    const other = await appraise(...filesOf(BASELINE), '--policy', policy, '--trust', vector('ca'), '--nonce', '00ff')
+    for (const [{ code, result }, reason] of [[without, 'NONCE_MISSING'] as const, [other, 'NONCE_DIFFERS'] as const]) {
+      assert.equal(code, 1)
+      assert.deepEqual(result.claims.find(({ name }) => name === 'nonce')?.code, reason)
+    }
+  })
+
+  it('denies under an empty policy', async () => {
+    const empty = join(dir, 'empty.toml')
+    writeFileSync(empty, '')
+    const { code, result } = await appraise(...filesOf(BASELINE), '--policy', empty, ...asked(BASELINE))
+    assert.deepEqual([code, result.ok], [1, false])
+  })
+
+  it('has no result for a quote that is not authentic', async () => {
+    const attest = join(dir, 'other.attest')
+    const bytes = readFileSync(vector(`${BASELINE}/quote_ecc.attest`))
+    bytes[70] = (bytes[70] ?? 0) ^ 1
+    writeFileSync(attest, bytes)
+    const ended = await attestry(
+      'evidence',
+      'appraise',
+      ...filesOf(BASELINE),
+      '--attest',
+      attest,
+      '--policy',
+      policy,
+      '--json',
+    )
+    assert.deepEqual(faultOf(ended), { exit: 1, code: 'QUOTE_SIGNATURE' })
+  })
+
+  it('refuses what it cannot read, with exit code 2', async () => {
+    const broken = join(dir, 'broken.json')
+    writeFileSync(broken, '{"format": 1}')
+    const pem = join(dir, 'ak.pem')
+    writeFileSync(pem, '-----BEGIN PUBLIC KEY-----\n')
+    const mistyped = join(dir, 'mistyped.toml')
+    writeFileSync(mistyped, 'freshnes = "none"\n')
+    const policied = ['--policy', policy]
+    const cases: readonly (readonly [string, readonly string[]])[] = [
+      ['USAGE', policied],
+      ['USAGE', [broken, '--attest', broken, ...policied]],
+      ['USAGE', [...filesOf(BASELINE), ...policied, '--nonce', 'xyz']],
+      ['USAGE', [...filesOf(BASELINE)]],
+      ['EVIDENCE_MALFORMED', [broken, ...policied]],
+      ['FILE_UNREADABLE', [join(dir, 'absent.json'), ...policied]],
+      ['FILE_UNREADABLE', [...filesOf(BASELINE), '--public', pem, ...policied]],
+      ['CONFIG_UNKNOWN_KEY', [...filesOf(BASELINE), '--policy', mistyped]],
+      ['PCR_FILE_FORMAT', [...filesOf(BASELINE), '--pcrs', pem, ...policied]],
+    ]
+    for (const [code, args] of cases) {
+      const ended = await attestry('evidence', 'appraise', ...args, '--json')
+      assert.deepEqual(faultOf(ended), { exit: 2, code }, args.join(' '))
+    }
+  })
+})

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { ConfigError, type ConfigErrorCode } from '../../src/core/config-error.ts'
+import { parseAppraisalPolicy } from '../../src/evidence/appraisal-policy.ts'
+
+const digest = `0x${'ab'.repeat(32)}`
+
+function refuses(code: ConfigErrorCode, where: RegExp, text: string): void {
+  assert.throws(
+    () => parseAppraisalPolicy(text, 'p.toml'),
+    (error) => error instanceof ConfigError && error.code === code && where.test(error.message),
+    text,
+  )
+}
+
+describe('parseAppraisalPolicy', () => {
+  it('allows nothing where nothing is said', () => {
+    const policy = parseAppraisalPolicy('')
+    assert.equal(policy.freshness, 'nonce')
+    assert.equal(policy.attestationKeys.size, 0)
+    assert.equal(policy.tpm.assurance, 'Software')
+    assert.equal(policy.clock.requireSafe, true)
+    assert.deepEqual(
+      [policy.values.size, policy.firmware.events.length, policy.ima, policy.vmm],
+      [0, 0, undefined, undefined],
+    )
+    const { ima } = parseAppraisalPolicy('[ima]')
+    assert.deepEqual([ima?.violations, ima?.unlisted, ima?.pcr], ['deny', 'deny', 10])
+  })
+
+  it('refuses keys that it does not know, and says which was meant', () => {
+    refuses('CONFIG_UNKNOWN_KEY', /did you mean freshness/, 'freshnes = "none"')
+    refuses('CONFIG_UNKNOWN_KEY', /quote\.pcr/, '[quote]\npcr = [1]')
+    refuses(
+      'CONFIG_UNKNOWN_KEY',
+      /firmware\.events\[0\]\.digest/,
+      `[[firmware.events]]\nname="a"\npcr=1\ndigests=["${digest}"]\ndigest="x"`,
+    )
+  })
+
+  it('refuses values that mean nothing, and says where', () => {
+    refuses('CONFIG_SYNTAX', /p\.toml:1:/, 'freshness = ')
+    refuses('CONFIG_INVALID', /version/, 'version = 2')
+    refuses('CONFIG_INVALID', /freshness/, 'freshness = "no"')
+    refuses('CONFIG_INVALID', /names/, '[attestation_key]\nnames = ["0x000b00"]')
+    refuses('CONFIG_INVALID', /names/, '[attestation_key]\nnames = "x"')
+    refuses('CONFIG_INVALID', /assurance/, '[tpm]\nassurance = "hardware"')
+    refuses('CONFIG_INVALID', /manufacturers/, '[tpm]\nmanufacturers = ["IFX"]')
+    refuses('CONFIG_INVALID', /min_firmware/, '[tpm]\nmin_firmware = "7.2"')
+    refuses('CONFIG_INVALID', /require_safe/, '[clock]\nrequire_safe = "yes"')
+    refuses('CONFIG_INVALID', /after_restart_count/, '[clock]\nafter_reset_count = 1')
+    refuses('CONFIG_INVALID', /bank/, '[quote]\nbank = "sha1"')
+    refuses('CONFIG_INVALID', /pcrs/, '[quote]\npcrs = [1, 1]')
+    refuses('CONFIG_INVALID', /unextended/, '[quote]\nunextended = [24]')
+    refuses('CONFIG_INVALID', /values\.24/, `[values]\n24 = ["${digest}"]`)
+    refuses('CONFIG_INVALID', /values\.0/, '[values]\n0 = []')
+    refuses('CONFIG_INVALID', /values\.0/, '[values]\n0 = ["0xab"]')
+    refuses('CONFIG_INVALID', /values\.0/, `[values]\n0 = ["${digest}", "${digest}"]`)
+    refuses('CONFIG_INVALID', /values\.0/, `[quote]\nbank = "sha384"\n[values]\n0 = ["${digest}"]`)
+    refuses('CONFIG_INVALID', /secure_boot/, '[firmware]\nsecure_boot = "on"')
+    refuses('CONFIG_INVALID', /firmware\.events/, '[firmware]\nevents = 1')
+    refuses('CONFIG_INVALID', /events\[0\]\.pcr/, `[[firmware.events]]\nname="a"\ndigests=["${digest}"]`)
+    refuses('CONFIG_INVALID', /digests or command_lines/, '[[firmware.events]]\nname="a"\npcr=1')
+    refuses(
+      'CONFIG_INVALID',
+      /digests or command_lines/,
+      `[[firmware.events]]\nname="a"\npcr=1\ndigests=["${digest}"]\ncommand_lines=[]`,
+    )
+    refuses('CONFIG_INVALID', /violations/, '[ima]\nviolations = true')
+    refuses('CONFIG_INVALID', /ima\.files\./, '[ima.files]\n"/bin/sh" = ["abcd"]')
+    refuses('CONFIG_INVALID', /vmm\.components\./, '[vmm.components]\n"/bin/sh" = ["sha256:ab"]')
+  })
+
+  it('refuses two logs for one PCR', () => {
+    const event = (pcr: number) => `[[firmware.events]]\nname="a"\npcr=${pcr}\ndigests=["${digest}"]\n`
+    refuses('CONFIG_INVALID', /ima\.pcr/, `${event(10)}[ima]`)
+    refuses('CONFIG_INVALID', /vmm\.pcr/, `${event(13)}[vmm]`)
+    refuses('CONFIG_INVALID', /vmm\.pcr/, '[ima]\npcr = 13\n[vmm]')
+  })
+})

@@ -1,0 +1,409 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { parseAppraisalPolicy, type AppraisalPolicy } from '../../src/evidence/appraisal-policy.ts'
+import { appraiseEvidence } from '../../src/evidence/appraise-evidence.ts'
+import type { AppraisalContext } from '../../src/evidence/appraise-tpm.ts'
+import type { ClaimCode } from '../../src/evidence/claim.ts'
+import type { Evidence } from '../../src/evidence/evidence.ts'
+import { policyOf } from '../../src/evidence/policy-of.ts'
+import type { PcrValues } from '../../src/tcg/bank.ts'
+import {
+  decodeCanonicalLog,
+  encodeEvent,
+  replayCanonicalLog,
+  type VmmEvent,
+} from '../../src/tcg/canonical-event-log.ts'
+import { nameOf } from '../../src/tcg/name.ts'
+import { concat, toHex, type Hex } from '../../src/core/bytes.ts'
+import { attestBytes, QUOTE_PARTS, signerName, type AttestParts } from '../tcg/quote-bytes.ts'
+import { CAPTURES } from '../tcg/tpm-vectors.ts'
+import { capturedContext, capturedEvidence } from './captured-evidence.ts'
+import { refuses } from './refusal.ts'
+import { makeSoftwareAk, type SoftwareAk } from './software-ak.ts'
+
+const BASELINE = '01-ovmf-baseline'
+const CHANGED = '02-ovmf-cmdline-vmm-changed'
+const SECURE_BOOT = '04-ovmf-secureboot-shim-grub'
+
+const evidence = capturedEvidence(BASELINE)
+const context = capturedContext(BASELINE)
+let policy: AppraisalPolicy
+
+/** Names and codes of what did not pass, but for what the policy says nothing of. */
+async function faults(of: Evidence, under: AppraisalPolicy, known: AppraisalContext = context) {
+  const { ok, claims } = await appraiseEvidence(of, under, known)
+  const found = claims.filter(({ status, code }) => status !== 'pass' && code !== 'NOT_IN_POLICY')
+  assert.equal(
+    ok,
+    found.every(({ code }) => code === 'SIGNER_UNPLACED'),
+  )
+  return found.map(({ name, code }) => `${name} ${code ?? ''}`)
+}
+
+/** Asserts that a change of evidence, policy or context makes the result bad, for this claim and reason among others. */
+async function fails(
+  name: string,
+  code: ClaimCode,
+  changes: { evidence?: Partial<Evidence>; policy?: Partial<AppraisalPolicy>; context?: Partial<AppraisalContext> },
+): Promise<void> {
+  const found = await faults(
+    { ...evidence, ...changes.evidence },
+    { ...policy, ...changes.policy },
+    { ...context, ...changes.context },
+  )
+  assert.ok(found.includes(`${name} ${code}`), `expected ${name} ${code}, found ${found.join('; ') || 'nothing'}`)
+}
+
+describe('appraiseEvidence', () => {
+  before(async () => {
+    policy = parseAppraisalPolicy((await policyOf(evidence)).text)
+  })
+
+  for (const capture of CAPTURES) {
+    for (const kind of ['ecc', 'rsa'] as const) {
+      it(`takes the ${kind} evidence of ${capture} under the policy made of it`, async () => {
+        const own = capturedEvidence(capture, kind)
+        const made = parseAppraisalPolicy((await policyOf(own)).text)
+        assert.deepEqual(await faults(own, made, capturedContext(capture)), [])
+      })
+    }
+  }
+
+  it('names what differs where the command line and a file of the VMM were changed', async () => {
+    const changed = capturedEvidence(CHANGED)
+    const ak = toHex(nameOf(changed.quote.akPublic))
+    const found = await faults(changed, { ...policy, attestationKeys: new Set([ak]) }, capturedContext(CHANGED))
+    assert.deepEqual(found, [
+      'command-line EVENT_DIFFERS',
+      'ima-files IMA_FILE_DIFFERS',
+      'ima:/mnt/vmm/bin/fake-vmm IMA_FILE_DIFFERS',
+      'ima:/mnt/vmm/etc/agent.conf IMA_VIOLATION',
+      'ima:/mnt/vmm/etc/agent.conf IMA_FILE_DIFFERS',
+    ])
+  })
+
+  it('says whether Secure Boot was on', async () => {
+    const own = capturedEvidence(SECURE_BOOT)
+    const made = parseAppraisalPolicy((await policyOf(own)).text)
+    const { claims } = await appraiseEvidence(own, made, capturedContext(SECURE_BOOT))
+    assert.equal(claims.find(({ name }) => name === 'secure-boot')?.found, 'on')
+    await fails('secure-boot', 'SECURE_BOOT_DIFFERS', {
+      policy: { firmware: { ...policy.firmware, secureBoot: true } },
+    })
+    const without = { selections: [{ hash: 0x000b, select: [0x7f, 0x7f, 0] }] }
+    const { quote } = await quoteOf(
+      await makeSoftwareAk(),
+      [...Array(15).keys()].filter((pcr) => pcr !== 7),
+      without,
+    )
+    await fails('secure-boot', 'SECURE_BOOT_DIFFERS', { evidence: { quote } })
+  })
+
+  it('denies under an empty policy', async () => {
+    const found = await faults(evidence, parseAppraisalPolicy(''))
+    assert.ok(found.includes('attestation-key KEY_UNKNOWN'))
+    assert.ok(found.includes('pcr-0 PCR_UNEXPLAINED'))
+    assert.ok(found.includes('pcr-10 PCR_UNEXPLAINED'))
+  })
+
+  it('throws where the quote is not authentic', async () => {
+    const signature = evidence.quote.signature.slice()
+    signature[0] = (signature[0] ?? 0) ^ 1
+    await refuses('QUOTE_SIGNATURE', appraiseEvidence({ quote: { ...evidence.quote, signature } }, policy, context))
+  })
+})
+
+describe('appraiseEvidence, who and when', () => {
+  it('wants the nonce that was asked with (threats, class 3)', async () => {
+    await fails('nonce', 'NONCE_DIFFERS', { context: { nonce: new Uint8Array(32) } })
+    const rest = without(context, 'nonce')
+    assert.deepEqual(await faults(evidence, policy, rest), ['nonce NONCE_MISSING'])
+    assert.deepEqual(await faults(evidence, { ...policy, freshness: 'none' }, rest), [])
+    // A nonce that was asked with counts even where the policy does without.
+    await fails('nonce', 'NONCE_DIFFERS', { policy: { freshness: 'none' }, context: { nonce: new Uint8Array(3) } })
+  })
+
+  it('wants a key that was enrolled', async () => {
+    await fails('attestation-key', 'KEY_UNKNOWN', { policy: { attestationKeys: new Set() } })
+    await fails('attestation-key', 'KEY_UNKNOWN', {
+      policy: { attestationKeys: new Set<Hex>([`0x000b${'00'.repeat(32)}`]) },
+    })
+  })
+
+  it('does not mind where the key stands, where it is enrolled', async () => {
+    const rest = without(evidence, 'endorsement')
+    const found = await faults(rest, { ...policy, tpm: { ...policy.tpm, assurance: 'none' } })
+    assert.deepEqual(found, ['signer SIGNER_UNPLACED'])
+  })
+
+  it('wants a clock that is safe and goes forward; equal is a replay (threats, class 6)', async () => {
+    const { quote } = await quoteOf(await makeSoftwareAk(), [13], { safe: 0 })
+    await fails('clock', 'CLOCK_UNSAFE', { evidence: { quote } })
+    const shown = { resetCount: 2, restartCount: 0, clock: 25337n }
+    const clock = (after: typeof shown) => ({ clock: { requireSafe: true, after } })
+    await fails('clock-forward', 'CLOCK_NOT_FORWARD', { policy: clock(shown) })
+    await fails('clock-forward', 'CLOCK_NOT_FORWARD', { policy: clock({ ...shown, resetCount: 3, clock: 0n }) })
+    assert.deepEqual(await faults(evidence, { ...policy, ...clock({ ...shown, clock: 25336n }) }), [])
+  })
+
+  it('wants an EK certificate of a trusted root, a maker and an assurance (threats, class 11)', async () => {
+    await fails('endorsement', 'ENDORSEMENT_MISSING', {
+      evidence: { endorsement: { ekPublic: evidence.endorsement.ekPublic } },
+    })
+    await fails('endorsement', 'ENDORSEMENT_INVALID', { context: { trustAnchors: [] } })
+    await fails('endorsement', 'ENDORSEMENT_INVALID', { context: { at: new Date('2020-01-01') } })
+    await fails('assurance', 'ASSURANCE_LOW', { policy: { tpm: { ...policy.tpm, assurance: 'Hardware' } } })
+    const manufacturers = ['id:49465800']
+    await fails('manufacturer', 'MANUFACTURER_DIFFERS', { policy: { tpm: { ...policy.tpm, manufacturers } } })
+    assert.deepEqual(await faults(evidence, { ...policy, tpm: { ...policy.tpm, manufacturers: ['id:00001014'] } }), [])
+    const minFirmware = 0x2019102300163637n
+    await fails('firmware-version', 'FIRMWARE_OLD', { policy: { tpm: { ...policy.tpm, minFirmware } } })
+    assert.deepEqual(await faults(evidence, { ...policy, tpm: { ...policy.tpm, minFirmware: minFirmware - 1n } }), [])
+  })
+})
+
+describe('appraiseEvidence, PCRs', () => {
+  it('wants the right bank alone, every PCR that a rule speaks of, and none that can be reset (threats, class 2)', async () => {
+    await fails('pcr-selection', 'SELECTION_DIFFERS', { policy: { bank: 'sha384' } })
+    await fails('pcr-selection', 'SELECTION_DIFFERS', { policy: { pcrs: [0, 15] } })
+    await fails('pcr-selection', 'SELECTION_DIFFERS', { policy: { unextended: [17] } })
+    const ak = await makeSoftwareAk()
+    for (const pcr of [16, 23]) {
+      const { quote } = await quoteOf(ak, [13, pcr])
+      await fails('pcr-selection', 'SELECTION_DIFFERS', { evidence: { quote } })
+    }
+    const { quote } = await quoteOf(ak, [13], { selections: [bank(0x000b, [13]), bank(0x000c, [13])] })
+    await fails('pcr-selection', 'SELECTION_DIFFERS', { evidence: { quote } })
+  })
+
+  it('believes no IMA log whose PCR is not quoted', async () => {
+    const own = capturedEvidence(BASELINE)
+    const ak = await makeSoftwareAk()
+    const { quote, pcrs } = await quoteOf(ak, [13])
+    const under =
+      parseAppraisalPolicy(`freshness = "none"\n[attestation_key]\nnames = ["${toHex(nameOf(ak.public))}"]\n[tpm]\nassurance = "none"
+[quote]\nunextended = [13]\n[ima]\nunlisted = "allow"`)
+    const rest = without(context, 'nonce')
+    assert.deepEqual(await faults({ quote, pcrs, imaLog: own.imaLog }, under, rest), [
+      'pcr-selection SELECTION_DIFFERS',
+    ])
+  })
+
+  it('wants the values that were quoted, of every PCR that was', async () => {
+    const sha256 = new Map(evidence.pcrs.get('sha256'))
+    sha256.set(14, new Uint8Array(32).fill(1))
+    await fails('pcr-digest', 'PCR_DIGEST_DIFFERS', { evidence: { pcrs: new Map([['sha256', sha256]]) } })
+    await fails('pcr-14', 'PCR_DIFFERS', { evidence: { pcrs: new Map([['sha256', sha256]]) } })
+    await fails('pcr-digest', 'PCR_VALUE_MISSING', { evidence: { pcrs: new Map() }, policy: { unextended: [] } })
+    // Without values, what the policy and the logs say they must be will do.
+    assert.deepEqual(await faults({ ...evidence, pcrs: new Map() }, policy), [])
+  })
+
+  it('leaves no quoted PCR unexplained, and compares one without events with its reset value (threats, class 7)', async () => {
+    await fails('pcr-14', 'PCR_UNEXPLAINED', { policy: { unextended: [8, 11, 12, 13] } })
+    await fails('pcr-10', 'PCR_UNEXPLAINED', { policy: { ima: undefined } })
+    await fails('pcr-9', 'PCR_DIFFERS', { policy: { unextended: [8, 9, 11, 12, 13, 14] } })
+    await fails('pcr-9', 'PCR_DIFFERS', { policy: { values: new Map([[9, [new Uint8Array(32)]]]) } })
+    const own = evidence.pcrs.get('sha256')?.get(9) ?? new Uint8Array()
+    assert.deepEqual(await faults(evidence, { ...policy, values: new Map([[9, [new Uint8Array(32), own]]]) }), [])
+  })
+
+  it('refuses firmware that measured nothing, even where that is expected', async () => {
+    const ak = await makeSoftwareAk()
+    const { quote, pcrs } = await quoteOf(ak, [0, 13])
+    await fails('pcr-0', 'PCR_ZERO', { evidence: { quote, pcrs }, policy: { unextended: [0, 13] } })
+  })
+})
+
+describe('appraiseEvidence, the firmware’s log', () => {
+  const events = (change: (rules: AppraisalPolicy['firmware']['events']) => AppraisalPolicy['firmware']['events']) => ({
+    firmware: { ...policy.firmware, events: change(policy.firmware.events) },
+  })
+
+  it('wants a log that leads to the quoted values', async () => {
+    const rest = without(evidence, 'eventLog')
+    assert.ok((await faults(rest, policy)).includes('firmware-log LOG_MISSING'))
+    await fails('firmware-log', 'LOG_INVALID', { evidence: { eventLog: evidence.eventLog.slice(0, -1) } })
+    await fails('pcr-9', 'LOG_DIFFERS', { evidence: { eventLog: capturedEvidence(CHANGED).eventLog } })
+  })
+
+  it('wants each event of the policy in its place, and no other', async () => {
+    const last = (rules: AppraisalPolicy['firmware']['events']) => rules.findLastIndex(({ pcr }) => pcr === 9)
+    await fails('pcr-9-event-22', 'EVENT_UNEXPECTED', { policy: events((rules) => rules.toSpliced(last(rules), 1)) })
+    const added = { name: 'another', pcr: 9, allowed: { kind: 'digest', digests: [new Uint8Array(32)] } } as const
+    await fails('another', 'EVENT_MISSING', { policy: events((rules) => [...rules, added]) })
+    const swapped = events((rules) => {
+      const [i, j] = [rules.findIndex(({ pcr }) => pcr === 9), last(rules)]
+      return rules.map((rule, at) => (at === i ? (rules[j] ?? rule) : at === j ? (rules[i] ?? rule) : rule))
+    })
+    await fails('command-line', 'EVENT_DIFFERS', { policy: swapped })
+  })
+
+  it('tells a command line by its digest', async () => {
+    const lines = (...commandLines: readonly string[]) =>
+      events((rules) =>
+        rules.map((rule) =>
+          rule.name === 'command-line' ? { ...rule, allowed: { kind: 'command-line', commandLines } } : rule,
+        ),
+      )
+    const booted = 'console=ttyS0 ima_policy=tcb panic=-1 initrd=initrd'
+    assert.deepEqual(await faults(evidence, { ...policy, ...lines('quiet', booted) }), [])
+    await fails('command-line', 'COMMAND_LINE_DIFFERS', { policy: lines(`${booted} `) })
+    await fails('command-line', 'COMMAND_LINE_DIFFERS', { policy: lines() })
+  })
+})
+
+describe('appraiseEvidence, IMA’s log', () => {
+  const files = (change: (files: Map<string, readonly string[]>) => void) => {
+    const changed = new Map(policy.ima?.files)
+    change(changed)
+    return { ima: policy.ima && { ...policy.ima, files: changed } }
+  }
+  const VMM = '/mnt/vmm/bin/fake-vmm'
+
+  it('wants a log that leads to the quoted value, of this boot', async () => {
+    const rest = without(evidence, 'imaLog')
+    assert.ok((await faults(rest, policy)).includes('ima-log LOG_MISSING'))
+    await fails('ima-log', 'LOG_INVALID', { evidence: { imaLog: evidence.imaLog.slice(0, -1) } })
+    await fails('ima-log', 'LOG_DIFFERS', { evidence: { imaLog: capturedEvidence(CHANGED).imaLog } })
+    await fails('ima-log', 'LOG_DIFFERS', { evidence: { imaLog: new Uint8Array() } })
+  })
+
+  it('takes a log that has grown since', async () => {
+    const whole = concat(evidence.imaLog, evidence.imaLog)
+    assert.deepEqual(await faults({ ...evidence, imaLog: whole }, policy), [])
+  })
+
+  it('wants every file listed, with a content that may be', async () => {
+    await fails(`ima:${VMM}`, 'IMA_FILE_UNLISTED', { policy: files((all) => all.delete(VMM)) })
+    await fails(`ima:${VMM}`, 'IMA_FILE_DIFFERS', {
+      policy: files((all) => all.set(VMM, [`sha256:${'00'.repeat(32)}`])),
+    })
+    const allow = { ima: policy.ima && { ...policy.ima, files: new Map(), unlisted: 'allow' as const } }
+    assert.deepEqual(await faults(evidence, { ...policy, ...allow }), [])
+  })
+
+  it('refuses violations unless they are allowed', async () => {
+    const own = capturedEvidence(CHANGED)
+    const made = parseAppraisalPolicy((await policyOf(own)).text)
+    assert.equal(made.ima?.violations, 'allow')
+    const denied = { ...made, ima: { ...made.ima, violations: 'deny' as const } }
+    const found = await faults(own, denied, capturedContext(CHANGED))
+    assert.deepEqual(found, ['ima-files IMA_FILE_DIFFERS', 'ima:/mnt/vmm/etc/agent.conf IMA_VIOLATION'])
+  })
+})
+
+describe('appraiseEvidence, the VMM’s log', () => {
+  const profile = { kind: 'profile', name: 'test' } as const
+  const first = { kind: 'component', name: '/usr/bin/vmm', sha256: new Uint8Array(32).fill(1) } as const
+  const second = { kind: 'component', name: '/usr/lib/part', sha256: new Uint8Array(32).fill(2) } as const
+  let ak: SoftwareAk
+  let own: Evidence & { readonly vmmLog: Uint8Array }
+  let known: AppraisalContext
+  let made: AppraisalPolicy
+
+  /** A host that measured these events. */
+  async function measured(...events: readonly VmmEvent[]) {
+    const vmmLog = concat(...events.map((event, i) => encodeEvent(BigInt(i), 13, event)))
+    const value = replayCanonicalLog(decodeCanonicalLog(vmmLog), 13)
+    return { ...(await quoteOf(ak, [13], {}, new Map([[13, value]]))), vmmLog }
+  }
+
+  before(async () => {
+    ak = await makeSoftwareAk()
+    own = await measured(profile, first, second)
+    known = { ...context, nonce: QUOTE_PARTS.extraData }
+    made = parseAppraisalPolicy((await policyOf(own)).text)
+  })
+
+  it('refuses a component that changed while it ran, and makes no policy of it', async () => {
+    const changed = await measured(profile, first, second, { kind: 'changed', name: second.name })
+    assert.deepEqual(await faults(changed, made, known), [`vmm:${second.name} COMPONENT_CHANGED`])
+    await refuses('EVIDENCE_UNSUITABLE', policyOf(changed))
+  })
+
+  it('wants a profile first, and once', async () => {
+    assert.deepEqual(await faults(await measured(first, second), made, known), ['vmm-log LOG_INVALID'])
+    const twice = await measured(profile, first, second, profile)
+    assert.deepEqual(await faults(twice, made, known), ['vmm-log LOG_INVALID'])
+  })
+
+  it('wants every component of the policy as it may be, and no other', async () => {
+    assert.deepEqual(await faults(own, made, known), [])
+    const [name = ''] = made.vmm?.components.keys() ?? []
+    const change = (act: (all: Map<string, readonly Uint8Array[]>) => void): AppraisalPolicy => {
+      const components = new Map(made.vmm?.components)
+      act(components)
+      return { ...made, vmm: made.vmm && { ...made.vmm, components } }
+    }
+    assert.deepEqual(
+      await faults(
+        own,
+        change((all) => all.delete(name)),
+        known,
+      ),
+      [`vmm:${name} COMPONENT_UNLISTED`],
+    )
+    const other = change((all) => all.set(name, [new Uint8Array(32)]))
+    assert.deepEqual(await faults(own, other, known), [`vmm:${name} COMPONENT_DIFFERS`])
+    const more = change((all) => all.set('/absent', [new Uint8Array(32)]))
+    assert.deepEqual(await faults(own, more, known), ['vmm:/absent COMPONENT_MISSING'])
+  })
+
+  it('wants a log that leads to the quoted value', async () => {
+    const rest = without(own, 'vmmLog')
+    assert.deepEqual(await faults(rest, made, known), ['pcr-13 PCR_UNEXPLAINED', 'vmm-log LOG_MISSING'])
+    const cut = { ...own, vmmLog: own.vmmLog.slice(0, -1) }
+    assert.deepEqual(await faults(cut, made, known), ['pcr-13 PCR_UNEXPLAINED', 'vmm-log LOG_INVALID'])
+  })
+})
+
+describe('policyOf', () => {
+  it('makes no policy of values that were not quoted, or of a quote that is not authentic', async () => {
+    await refuses('PCR_VALUES', policyOf({ ...evidence, pcrs: new Map() }))
+    const sha256 = new Map(evidence.pcrs.get('sha256')).set(0, new Uint8Array(32))
+    await refuses('PCR_VALUES', policyOf({ ...evidence, pcrs: new Map([['sha256', sha256]]) }))
+    await refuses(
+      'QUOTE_SIGNATURE',
+      policyOf({ ...evidence, quote: { ...evidence.quote, signature: new Uint8Array(64) } }),
+    )
+  })
+
+  it('says by what each PCR is explained', async () => {
+    const { pcrs } = await policyOf(evidence)
+    assert.deepEqual(Object.fromEntries(pcrs.map(({ pcr, explainedBy }) => [pcr, explainedBy])), {
+      ...Object.fromEntries([0, 1, 2, 3, 4, 5, 6, 7, 9].map((pcr) => [pcr, 'firmware events'])),
+      ...Object.fromEntries([8, 11, 12, 13, 14].map((pcr) => [pcr, 'never extended'])),
+      10: 'IMA',
+    })
+  })
+})
+
+function without<Value extends object, Key extends keyof Value>(value: Value, key: Key): Omit<Value, Key> {
+  const { [key]: left, ...rest } = value
+  assert.notEqual(left, undefined)
+  return rest
+}
+
+function bank(hash: number, pcrs: readonly number[]) {
+  const select = [0, 0, 0]
+  for (const pcr of pcrs) select[pcr >> 3] = (select[pcr >> 3] ?? 0) | (1 << (pcr & 7))
+  return { hash, select }
+}
+
+/** A quote of PCRs, all zero unless other values are given. */
+async function quoteOf(
+  ak: SoftwareAk,
+  pcrs: readonly number[],
+  changes: Partial<AttestParts> = {},
+  values: PcrValues = new Map(pcrs.map((pcr) => [pcr, new Uint8Array(32)])),
+) {
+  const pcrDigest = Uint8Array.from(
+    createHash('sha256')
+      .update(Buffer.concat([...values.values()]))
+      .digest(),
+  )
+  const parts = { ...QUOTE_PARTS, selections: [bank(0x000b, pcrs)], pcrDigest, ...changes }
+  const quote = await ak.sign(attestBytes({ ...parts, qualifiedSigner: signerName(ak.qualifiedName) }))
+  return { quote, pcrs: new Map([['sha256' as const, values]]) }
+}

@@ -1,0 +1,193 @@
+import 'reflect-metadata'
+import * as x509 from '@peculiar/x509'
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { concat, toHex } from '../../src/core/bytes.ts'
+import { verifyEndorsement, type EndorsementClaim } from '../../src/evidence/endorsement.ts'
+import { EvidenceError, type EvidenceErrorCode } from '../../src/evidence/error.ts'
+import { parseRevocationList } from '../../src/evidence/revocation-list.ts'
+import { listIssuer } from '../../src/evidence/revocation.ts'
+import { sha256 } from '../../src/tcg/hash.ts'
+import { AT, makeAuthority, makeEk, makeList, type Authority, type ListParts } from './authority.ts'
+import { refuses } from './refusal.ts'
+
+const { keyCertSign } = x509.KeyUsageFlags
+
+describe('checkRevocation, of an EK certificate (class 11)', () => {
+  let root: Authority
+  let intermediate: Authority
+  let ek: Awaited<ReturnType<typeof makeEk>>
+  let claim: EndorsementClaim
+
+  before(async () => {
+    root = await makeAuthority('CN=Vendor root')
+    intermediate = await makeAuthority('CN=Vendor intermediate', { issuer: root, serialNumber: '22' })
+    ek = await makeEk()
+    const ekCertificate = await ek.certificate(intermediate, { serialNumber: '33' })
+    claim = { ekPublic: ek.public, ekCertificate, trustAnchors: [root.der, intermediate.der], at: AT }
+  })
+
+  const withLists = (lists: readonly Uint8Array[], changes: Partial<EndorsementClaim> = {}) =>
+    verifyEndorsement({ ...claim, revocationLists: lists, ...changes })
+  const byIntermediate = async (parts: ListParts) => withLists([await makeList(intermediate, parts)])
+
+  it('says of each certificate which list covers it', async () => {
+    const [of, above] = [await makeList(intermediate), await makeList(root)]
+    const good = (subject: string, list: Uint8Array) => ({ subject, status: 'good', list: toHex(sha256(list)) })
+    const both = [good('CN=An EK', of), good('CN=Vendor intermediate', above)]
+    assert.deepEqual((await withLists([above, of])).revocation, both)
+    const one = [both[0], { subject: 'CN=Vendor intermediate', status: 'not-covered', list: undefined }]
+    assert.deepEqual((await withLists([of])).revocation, one)
+  })
+
+  it('refuses a path that no list covers where one is required', async () => {
+    const required = { revocation: { required: true } }
+    const [of, above] = [await makeList(intermediate), await makeList(root)]
+    assert.equal((await withLists([of, above], required)).revocation.length, 2)
+    for (const lists of [[], [of], [above]]) await refuses('CRL_MISSING', withLists(lists, required))
+  })
+
+  it('refuses a revoked EK certificate, and a revoked authority above it', async () => {
+    await refuses('CERTIFICATE_REVOKED', byIntermediate({ revoked: ['44', '33'] }))
+    assert.equal((await byIntermediate({ revoked: ['44', '22'] })).revocation[0]?.status, 'good')
+    await refuses('CERTIFICATE_REVOKED', withLists([await makeList(root, { revoked: ['22'] })]))
+    const reason = x509.X509CrlReason.certificateHold
+    await refuses('CERTIFICATE_REVOKED', byIntermediate({ revoked: ['33'], reason }))
+  })
+
+  it('refuses a list that its issuer did not sign, and does not go on to an older one', async () => {
+    const impostor = await makeAuthority('CN=Vendor intermediate')
+    const forged = await makeList(impostor, { number: 9 })
+    const real = await makeList(intermediate, { number: 8 })
+    await refuses('CRL_SIGNATURE', withLists([forged]))
+    await refuses('CRL_SIGNATURE', withLists([real, forged]))
+  })
+
+  it('leaves a list alone that names the key of another authority of the same name', async () => {
+    const twin = await makeAuthority('CN=Vendor intermediate')
+    const key = (id: string) => [new x509.AuthorityKeyIdentifierExtension(id.repeat(20))]
+    const subjectKey = [new x509.SubjectKeyIdentifierExtension('11'.repeat(20))]
+    const issuer = await makeAuthority('CN=Vendor intermediate', { issuer: root, extensions: subjectKey })
+    const changes = { ekCertificate: await ek.certificate(issuer, {}), trustAnchors: [root.der, issuer.der] }
+    const status = async (list: Uint8Array) => (await withLists([list], changes)).revocation[0]?.status
+    assert.equal(await status(await makeList(twin, { extensions: key('22') })), 'not-covered')
+    assert.equal(await status(await makeList(issuer, { extensions: key('11') })), 'good')
+    await refuses('CRL_SIGNATURE', withLists([await makeList(twin, { extensions: key('11') })], changes))
+  })
+
+  it('refuses a list whose issuer may not sign lists', async () => {
+    const issuer = await makeAuthority('CN=No lists', { issuer: root, keyUsage: keyCertSign })
+    const changes = { ekCertificate: await ek.certificate(issuer, {}), trustAnchors: [root.der, issuer.der] }
+    await refuses('CRL_AUTHORITY', withLists([await makeList(issuer)], changes))
+  })
+
+  it('refuses a list signed with SHA-1', async () => {
+    const sha1 = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-1' }
+    const keys = await crypto.subtle.generateKey(
+      { ...sha1, modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1) },
+      true,
+      ['sign', 'verify'],
+    )
+    await refuses(
+      'CRL_ALGORITHM',
+      withLists([await makeList({ name: intermediate.name, keys }, { signingAlgorithm: sha1 })]),
+    )
+  })
+
+  it('refuses a list that is not of the time in question', async () => {
+    await refuses('CRL_NOT_CURRENT', byIntermediate({ nextUpdate: new Date('2026-12-31T23:59:59Z') }))
+    await refuses('CRL_NOT_CURRENT', byIntermediate({ thisUpdate: new Date('2027-01-01T00:00:01Z') }))
+    assert.equal((await byIntermediate({ thisUpdate: AT, nextUpdate: AT })).revocation[0]?.status, 'good')
+  })
+
+  it('refuses a list that is older than one that was seen before', async () => {
+    const list = await makeList(intermediate, { number: 7 })
+    const seen = (number: bigint) => ({
+      revocation: { leastNumbers: new Map([[listIssuer(parseRevocationList(list)), number]]) },
+    })
+    assert.equal((await withLists([list], seen(7n))).revocation[0]?.status, 'good')
+    await refuses('CRL_OLDER', withLists([list], seen(8n)))
+  })
+
+  it('goes by the newest of several lists', async () => {
+    const revoking = await makeList(intermediate, { number: 7, revoked: ['33'] })
+    const lists = [await makeList(intermediate, { number: 6 }), revoking, await makeList(intermediate, { number: 5 })]
+    await refuses('CERTIFICATE_REVOKED', withLists(lists))
+    assert.equal(
+      (await withLists([...lists, await makeList(intermediate, { number: 8 })])).revocation[0]?.status,
+      'good',
+    )
+  })
+})
+
+describe('parseRevocationList', () => {
+  let issuer: Authority
+  let list: Uint8Array
+  before(async () => {
+    issuer = await makeAuthority('CN=Vendor')
+    list = await makeList(issuer, { number: 5, revoked: ['33', '0444'] })
+  })
+
+  const malformed = (code: EvidenceErrorCode, der: Uint8Array) =>
+    assert.throws(
+      () => parseRevocationList(der),
+      (error) => error instanceof EvidenceError && error.code === code,
+    )
+  const critical = (type: string) => new x509.Extension(type, true, Uint8Array.of(2, 1, 1))
+
+  it('reads issuer, number, times and serial numbers', () => {
+    const { issuer: name, number, thisUpdate, nextUpdate, revoked, strong } = parseRevocationList(list)
+    assert.deepEqual([name, number, strong], ['CN=Vendor', 5n, true])
+    assert.deepEqual(
+      [thisUpdate, nextUpdate].map((time) => time.toISOString().slice(0, 10)),
+      ['2026-12-01', '2027-02-01'],
+    )
+    assert.deepEqual([...revoked], ['0x33', '0x0444'])
+  })
+
+  it('refuses delta lists, partial ones, and any other critical extension', async () => {
+    for (const type of ['2.5.29.27', '2.5.29.28', '1.2.3']) {
+      malformed('CRL_EXTENSION', await makeList(issuer, { extensions: [critical(type)] }))
+    }
+  })
+
+  it('refuses an entry with a critical extension, and one that takes another back', async () => {
+    const entry = { revoked: ['33'], entryExtensions: [critical('2.5.29.29')] }
+    malformed('CRL_EXTENSION', await makeList(issuer, entry))
+    const back = new x509.Extension('2.5.29.21', false, Uint8Array.of(10, 1, 8))
+    malformed('CRL_EXTENSION', await makeList(issuer, { revoked: ['33'], entryExtensions: [back] }))
+  })
+
+  it('refuses a list without a number, or without a time for the next one', async () => {
+    malformed('CRL_MALFORMED', await makeList(issuer, { number: -1 }))
+    malformed('CRL_MALFORMED', await makeList(issuer, { nextUpdate: undefined }))
+  })
+
+  it('refuses every prefix, trailing bytes, a certificate, and noise', () => {
+    for (let length = 0; length < list.length; length++) malformed('CRL_MALFORMED', list.subarray(0, length))
+    malformed('CRL_MALFORMED', concat(list, Uint8Array.of(0)))
+    malformed('CRL_MALFORMED', issuer.der)
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (body) => {
+        malformed('CRL_MALFORMED', concat(Uint8Array.of(0x30, 0x81, body.length), body))
+      }),
+    )
+  })
+
+  it('is believed with no bit changed', async () => {
+    const spki = new Uint8Array(new x509.X509Certificate(issuer.der).publicKey.rawData)
+    const believed = async (der: Uint8Array): Promise<boolean> => {
+      try {
+        return await parseRevocationList(der).isSignedBy(spki)
+      } catch (error) {
+        assert.ok(error instanceof EvidenceError)
+        return false
+      }
+    }
+    assert.equal(await believed(list), true)
+    for (let bit = 0; bit < 8 * list.length; bit++) {
+      const changed = list.map((byte, i) => (i === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte))
+      assert.equal(await believed(changed), false, `bit ${bit}`)
+    }
+  })
+})
