@@ -28,6 +28,7 @@ const env = {
 }
 const forge = join('node_modules/.bin/forge')
 
+console.error('compiling, which takes about a minute where something changed …')
 const compiled = [
   spawnSync(process.execPath, ['scripts/compile-contracts.mjs'], { stdio: 'inherit' }),
   // Once for all three, which would otherwise compile at the same time into the same place.
@@ -36,6 +37,7 @@ const compiled = [
 if (compiled.some(({ status }) => status !== 0)) process.exit(1)
 
 const begin = Date.now()
+console.error(`suites ${options.suites.join(', ')}: ${options.runs} runs each …`)
 const progress = setInterval(() => console.error(`${minutes()} …`), 60_000)
 const passed = await Promise.all(options.suites.map(run))
 clearInterval(progress)

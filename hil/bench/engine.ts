@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { readConfig } from '../../src/agent/config.ts'
 import { signRequest, sendRequest, type SignedRequest } from '../../src/agent/client.ts'
 import { toHex, type Hex } from '../../src/core/bytes.ts'
+import { Interruption } from '../../src/cli/interruption.ts'
 import { Hsm } from '../../src/hsm/hsm.ts'
 import { ACCESS_POLICY } from '../../src/ledger/abi.ts'
 import { readDeployment } from '../../src/ledger/deployment.ts'
@@ -23,9 +24,14 @@ const INPUT_BYTES = 1024
  * cannot do without: one AES-GCM encryption and one signature, through a device process of their own.
  */
 export async function engineSuite(say: (text: string) => void): Promise<SuiteResult> {
+  using interruption = new Interruption()
   const dir = await mkdtemp(join(tmpdir(), 'attestry-bench-'))
   try {
-    const stack = await stackUp(dir, { onProgress: say })
+    const onProgress = (label: string): void => {
+      interruption.check()
+      say(label)
+    }
+    const stack = await stackUp(dir, { onProgress })
     const config = readConfig(join(dir, 'agent.toml'))
     const ledger = await Ledger.connect(config.ledger.rpc, await readDeployment(config.ledger.deployment))
     const hsm = new Hsm(config.hsm)
@@ -61,6 +67,7 @@ export async function engineSuite(say: (text: string) => void): Promise<SuiteRes
         say(`round ${round + 1} of ${ROUNDS}`)
         const [operation, call]: [number[], number[]] = [[], []]
         for (let i = 0; i < OPERATIONS_PER_ROUND; i++) {
+          interruption.check()
           const signed = await sign()
           operation.push(await timed(() => operate(signed)))
           call.push(await timed(bare))

@@ -1,3 +1,4 @@
+import { InterruptedError, exitCodeOfSignal } from '../../src/cli/interruption.ts'
 import { engineSuite } from './engine.ts'
 import { gasSuite } from './gas.ts'
 import { machine } from './suite.ts'
@@ -8,8 +9,9 @@ engine   the latency of operations beside the bare HSM's, in turn, in one run
 gas      what everything costs on the ledger, compared with contracts/gas.json;
          --update checks in what was measured
 
-Exit code 1 where a goal of the engine's is missed, or where gas differs from
-what is checked in.
+Exit code 1, and "ok": false, where a goal of the engine's is missed, or where
+gas differs from what is checked in: a goal of gas that is known to be missed
+stands in the row as "met": false, and in "met" of the whole.
 Examples: npm run -s bench -- engine --json
           npm run -s bench -- gas`
 
@@ -35,9 +37,13 @@ if (args.includes('--help')) {
   console.error(`bench: ${fault() ?? ''}\n\n${usage}`)
   process.exitCode = 2
 } else {
-  const result = await (name === 'gas' ? gasSuite(say, update === true) : engineSuite(say))
+  const result = await (name === 'gas' ? gasSuite(say, update === true) : engineSuite(say)).catch((error: unknown) => {
+    if (error instanceof InterruptedError) process.exit(exitCodeOfSignal(error.signal))
+    throw error
+  })
   say('')
-  const report = { suite: name, machine: machine(), ok: result.ok, rows: result.rows }
+  const met = result.rows.every((row) => !('met' in row) || row.met !== false)
+  const report = { suite: name, machine: machine(), ok: result.ok, met, rows: result.rows }
   console.log(
     json === true ? JSON.stringify(report, null, 2) : `${report.suite} on ${report.machine}\n\n${result.text}`,
   )

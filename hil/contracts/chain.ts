@@ -14,6 +14,7 @@ import type { DigestSigner } from '../../src/ledger/signer.ts'
 import { awaitReceipt, sendTransaction } from '../../src/ledger/submission.ts'
 import { prepareTransaction } from '../../src/ledger/transaction.ts'
 import { setBalance, startAnvil, type Hardfork } from '../stack/anvil.ts'
+import { cleanUp } from '../stack/clean-up.ts'
 import { stopProcess } from '../stack/process.ts'
 import { readHarness } from './harness.ts'
 
@@ -71,7 +72,25 @@ const PROFILES = {
 /** Starts a chain and deploys the contracts. @param threshold of the three approvers `approver1` to `approver3` */
 export async function startContractChain(hardfork: Hardfork, threshold = 2): Promise<ContractChain> {
   const dir = await mkdtemp(join(tmpdir(), 'attestry-contracts-'))
-  const { process, rpc } = await startAnvil(dir, { hardfork, startsAt: STARTS_AT })
+  const starting = startAnvil(dir, { hardfork, startsAt: STARTS_AT })
+  const end = cleanUp(async () => {
+    await starting.then(async ({ process }) => stopProcess(process)).catch(() => undefined)
+    await rm(dir, { recursive: true })
+  })
+  try {
+    return await chainAt((await starting).rpc, hardfork, threshold, end)
+  } catch (error) {
+    await end()
+    throw error
+  }
+}
+
+async function chainAt(
+  rpc: string,
+  hardfork: Hardfork,
+  threshold: number,
+  end: () => Promise<void>,
+): Promise<ContractChain> {
   const endpoint = new RpcEndpoint(rpc, TIMEOUT_MS)
   const profile = PROFILES[hardfork]
 
@@ -127,8 +146,7 @@ export async function startContractChain(hardfork: Hardfork, threshold = 2): Pro
     stop: async () => {
       ledger.close()
       endpoint.close()
-      await stopProcess(process)
-      await rm(dir, { recursive: true })
+      await end()
     },
   }
 }

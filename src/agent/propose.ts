@@ -33,6 +33,14 @@ export interface Proposal {
   readonly proven: boolean
 }
 
+/** What there is to do about a host that is not active. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  None: ': enrol it first ("attestry host enrol")',
+  Suspended: ': a registrar can put it back ("attestry host reinstate")',
+  Retired:
+    ', and that is for good: another TPM has to be enrolled (for a local stack: "attestry dev down", remove its directory, "attestry dev up")',
+}
+
 /**
  * The profile that a configuration names.
  *
@@ -65,14 +73,15 @@ export async function proposeVmm(options: {
   const hostId = sha256((await tpm.endorsementKey()).public)
   const host = await ledger.host(hostId)
   if (host.status !== 'Active') {
-    throw new EnrolError('HOST_NOT_ACTIVE', `expected an active host, ${hostId} has the status ${host.status}`)
+    const found = `expected an active host, ${hostId} has the status ${host.status}`
+    throw new EnrolError('HOST_NOT_ACTIVE', `${found}${REMEDIES[host.status] ?? ''}`)
   }
   const { public: akPublic } = await tpm.attestationKey()
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const { values, log } = await readMeasurement(tpm, config, config.log)
     const [measured, manifestHash] = [vmmHash(config.selection, values), sha256(log.bytes)]
     const found = await ledger.vmm(measured)
-    const known = found.status === 'Proposed' || found.status === 'Authorised'
+    const known = found.status === 'Proposed' || (await ledger.isAuthorised(measured))
     if (known && found.isProven) {
       const { epoch, status } = found
       return {

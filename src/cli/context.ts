@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Option, type Command } from 'commander'
-import { messageOf } from '../core/error.ts'
 import { readDeployment, type Deployment } from '../ledger/deployment.ts'
 import { LedgerError, isLedgerError } from '../ledger/error.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { keyFileSigner, type DigestSigner } from '../ledger/signer.ts'
 import type { AgentConfig } from '../agent/config.ts'
 import { UsageError } from './error.ts'
+import { fileFault } from './file-fault.ts'
 
 /** Where the local stack lives unless another place is named. */
 export const DIRECTORY = fileURLToPath(new URL('../../.attestry', import.meta.url))
@@ -123,6 +123,6 @@ export function readInput(path: string): Uint8Array {
   try {
     return readFileSync(resolve(path))
   } catch (cause) {
-    throw new UsageError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(cause)}`, { cause })
+    throw new UsageError('FILE_UNREADABLE', `cannot read ${path}: ${fileFault(cause)}`, { cause })
   }
 }

@@ -5,6 +5,8 @@ import { ACCESS_POLICY } from '../ledger/abi.ts'
 import { ZERO_ADDRESS, dataId } from '../record/hash.ts'
 import { addressOf, makeChange } from './change.ts'
 import { signerOf, usingLedger, withLedger, withSigner, type PlaceOptions } from './context.ts'
+import { UsageError } from './error.ts'
+import { grantsText, readGrants } from './grant-list.ts'
 import { bytes32 } from './options.ts'
 import { Output } from './output.ts'
 
@@ -33,7 +35,12 @@ export function dataCommand(): Command {
     .argument('<dataId>', 'the data', bytes32)
     .addHelpText('after', '\nExample:\n  attestry data accept 0x… --as bob')
     .action(acceptData)
-  return [register, offer, accept].reduce((group, command) => group.addCommand(command), new Command('data'))
+  const show = withLedger(new Command('show'))
+    .description('show who owns data, whom it is offered to, and its grants')
+    .argument('<dataId>', 'the data', bytes32)
+    .addHelpText('after', '\nExample:\n  attestry data show 0x…')
+    .action(showData)
+  return [register, show, offer, accept].reduce((group, command) => group.addCommand(command), new Command('data'))
 }
 
 async function registerData(options: RegisterOptions): Promise<void> {
@@ -55,10 +62,28 @@ async function registerData(options: RegisterOptions): Promise<void> {
   )
 }
 
+async function showData(id: Hex, options: PlaceOptions): Promise<void> {
+  const output = new Output(options.json === true)
+  await usingLedger(options, async (ledger) => {
+    const [owner, candidate] = [await ledger.ownerOf(id), await ledger.candidateOf(id)]
+    if (owner === ZERO_ADDRESS) throw new UsageError('USAGE', `no such data is registered: ${id}`)
+    const grants = (await readGrants(ledger)).filter(({ grant }) => grant.dataId === id)
+    output.result(
+      { ok: true, dataId: id, owner, candidate: candidate === ZERO_ADDRESS ? null : candidate, grants },
+      [
+        `data     ${id}`,
+        `owner    ${owner}`,
+        `offered  ${candidate === ZERO_ADDRESS ? 'to nobody' : `to ${candidate}`}`,
+        grantsText(grants),
+      ].join('\n'),
+    )
+  })
+}
+
 async function offerData(id: Hex, options: PlaceOptions & { readonly to: string }): Promise<void> {
   const candidate = options.to === 'nobody' ? ZERO_ADDRESS : await addressOf(options, options.to)
   const json = { dataId: id, candidate }
-  const words = candidate === ZERO_ADDRESS ? `withdrew the offer of ${id}` : `offered ${id} to ${candidate}`
+  const words = candidate === ZERO_ADDRESS ? `withdrew the offer of ${id}` : `offered ${id}\nto ${candidate}`
   const args = [id, candidate]
   await makeChange(options, { doing: 'offering', to: 'accessPolicy', name: 'offerOwnership', args, json, words })
 }

@@ -3,8 +3,9 @@ import { dirname, resolve } from 'node:path'
 import type { Hex } from '../core/bytes.ts'
 import { ConfigError } from '../core/config-error.ts'
 import { parseToml, type ConfigTable } from '../core/config-table.ts'
-import { messageOf } from '../core/error.ts'
 import type { DeployOptions } from '../ledger/deploy.ts'
+import { ZERO_ADDRESS } from '../record/hash.ts'
+import { fileFault } from './file-fault.ts'
 
 /** What `attestry ledger deploy` is told. */
 export interface DeployConfig {
@@ -58,7 +59,7 @@ function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new ConfigError('CONFIG_UNREADABLE', `cannot read the configuration ${path}: ${messageOf(cause)}`, { cause })
+    throw new ConfigError('CONFIG_UNREADABLE', `cannot read the configuration ${path}: ${fileFault(cause)}`, { cause })
   }
 }
 
@@ -68,6 +69,7 @@ function addresses(table: ConfigTable, key: string): readonly Hex[] {
   for (const value of values) {
     const one = String(value).toLowerCase()
     if (typeof value !== 'string' || !ADDRESS.test(value)) throw table.invalid(key, `addresses, not ${one}`)
+    if (one === ZERO_ADDRESS) throw table.invalid(key, `addresses of somebody, not ${one}`)
     if (all.includes(one as Hex)) throw table.invalid(key, `each address once, not ${one} twice`)
     all.push(one as Hex)
   }

@@ -35,10 +35,13 @@ const classes: Readonly<Record<string, number>> = {
 
 /** Codes that belong to another class than their error does: a faulty file is the caller's, not the ledger's. */
 const codes: Readonly<Record<string, number>> = {
+  // A contract's refusal is the policy's, not a failure of the ledger.
+  REVERTED: EXIT.refused,
   // Files and settings of the caller's.
   DEPLOYMENT_INVALID: EXIT.usage,
   DEPLOYMENT_CHANGED: EXIT.usage,
   ENDPOINT_INVALID: EXIT.usage,
+  TRANSACTION_TYPE_UNSUPPORTED: EXIT.usage,
   KEY_FILE_INVALID: EXIT.usage,
   KEY_FILE_UNSAFE: EXIT.usage,
   KEY_LABEL_INVALID: EXIT.usage,

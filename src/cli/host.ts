@@ -1,6 +1,9 @@
 import { resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { Hex } from '../core/bytes.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { FRAUDS } from '../record/fraud.ts'
+import { ZERO_HASH } from '../record/hash.ts'
 import { makeChange } from './change.ts'
 import {
   configOf,
@@ -12,6 +15,7 @@ import {
   withSigner,
   type PlaceOptions,
 } from './context.ts'
+import { UsageError } from './error.ts'
 import { bytes32 } from './options.ts'
 import { Output } from './output.ts'
 
@@ -34,8 +38,16 @@ export function hostCommand(): Command {
     withSigner(withLedger(new Command(name)), 'registrar')
       .description(description)
       .argument('<hostId>', 'the host', bytes32)
-      .addHelpText('after', `\nExample:\n  attestry host ${name} 0x… --as registrar`)
-      .action(async (hostId: Hex, options: PlaceOptions) => {
+      .addOption(new Option('--yes', 'it is meant: there is no way back').default(false).hideHelp(name !== 'retire'))
+      .addHelpText(
+        'after',
+        `\nExample:\n  attestry host ${name} 0x… --as registrar${name === 'retire' ? ' --yes' : ''}`,
+      )
+      .action(async (hostId: Hex, options: PlaceOptions & { readonly yes: boolean }) => {
+        if (name === 'retire' && !options.yes) {
+          const why = 'a retired host never comes back, and its TPM, keys and addresses are of no use for another'
+          throw new UsageError('USAGE', `${why}; if that is meant, add --yes ("host suspend" can be undone)`)
+        }
         const words = `${done} ${hostId}`
         const json = { hostId }
         await makeChange(options, { doing: name, to: 'hostRegistry', name, args: [hostId], json, words })
@@ -90,8 +102,9 @@ async function showHost(hostId: Hex, options: PlaceOptions): Promise<void> {
   const output = new Output(options.json === true)
   await usingLedger(options, async (ledger) => {
     const [host, nextSeq, head] = await Promise.all([ledger.host(hostId), ledger.nextSeq(hostId), ledger.head(hostId)])
+    const frauds = await fraudsOf(ledger, hostId)
     output.result(
-      { ok: true, hostId, ...host, nextSeq, head },
+      { ok: true, hostId, ...host, nextSeq, head, frauds },
       [
         `host       ${hostId}`,
         `status     ${host.status} since block ${host.since}`,
@@ -99,7 +112,29 @@ async function showHost(hostId: Hex, options: PlaceOptions): Promise<void> {
         `address    ${host.ledgerAddress}`,
         `records    ${nextSeq}`,
         `head       ${head}`,
+        `fraud      ${frauds.length === 0 ? 'none proven' : 'PROVEN: what it signed contradicts itself or its log'}`,
+        ...frauds.map(({ fraud, seq, block }) => `             ${fraud} at record ${seq}, proven in block ${block}`),
       ].join('\n'),
     )
   })
+}
+
+/** The proofs against a host: the log is only read where the contract has marked it. */
+async function fraudsOf(ledger: Ledger, hostId: Hex): Promise<readonly ProvenFraud[]> {
+  if ((await ledger.fraudOf(hostId)) === ZERO_HASH) return []
+  const { number } = await ledger.latestBlock()
+  const events = await ledger.logs('auditLog', ledger.deployment.block, number)
+  return events.flatMap((event) => {
+    if (event.name !== 'FraudProven' || event.args.hostId !== hostId) return []
+    const { fraud, seq, proofHash, by } = event.args
+    return [{ fraud: FRAUDS[fraud] ?? String(fraud), seq, proofHash, by, block: event.blockNumber }]
+  })
+}
+
+interface ProvenFraud {
+  readonly fraud: string
+  readonly seq: bigint
+  readonly proofHash: Hex
+  readonly by: Hex
+  readonly block: bigint
 }

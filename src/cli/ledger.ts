@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { checkDeployment, type DeploymentReport } from '../ledger/check-deployment.ts'
-import { carryOut, parsePlan, planDeployment, planText, type DeploymentPlan } from '../ledger/deploy.ts'
-import { readDeployment, type Deployment } from '../ledger/deployment.ts'
-import { LedgerError } from '../ledger/error.ts'
+import { carryOut, countOnChain, parsePlan, planDeployment, planText, type DeploymentPlan } from '../ledger/deploy.ts'
+import { CONTRACT_NAMES, readDeployment, type Deployment } from '../ledger/deployment.ts'
+import { LedgerError, isLedgerError } from '../ledger/error.ts'
 import { readChainId } from '../ledger/identity.ts'
 import { RpcEndpoint } from '../ledger/rpc.ts'
 import { keyFileSigner, type DigestSigner } from '../ledger/signer.ts'
@@ -13,6 +13,8 @@ import { stringify } from '../record/json.ts'
 import { withLock } from '../vmm/lock.ts'
 import { ledgerPlace, withLedger, type PlaceOptions } from './context.ts'
 import { readDeployConfig, type DeployConfig } from './deploy-config.ts'
+import { UsageError } from './error.ts'
+import { exitCodeOfSignal } from './interruption.ts'
 import { Output, table } from './output.ts'
 import { OutputFile } from './output-file.ts'
 
@@ -37,7 +39,7 @@ Example:
 export function ledgerCommand(): Command {
   const deploy = new Command('deploy')
     .description('deploy the four contracts, or finish what was begun; run it again after any interruption')
-    .requiredOption('--config <file>', 'what to deploy where, and for whom')
+    .option('--config <file>', 'what to deploy where, and for whom')
     .option('--json', 'one JSON object on standard output', false)
     .addHelpText('after', EXAMPLE)
     .action(deployFrom)
@@ -51,29 +53,45 @@ export function ledgerCommand(): Command {
   return new Command('ledger').addCommand(deploy).addCommand(check)
 }
 
-async function deployFrom(options: { readonly config: string; readonly json?: boolean }): Promise<void> {
+async function deployFrom(options: { readonly config?: string; readonly json?: boolean }): Promise<void> {
   const output = new Output(options.json === true)
+  // Not left to commander, which would miss it before it sees that it is misspelt.
+  if (options.config === undefined) throw new UsageError('USAGE', 'what is to be deployed? Give --config FILE')
   const config = readDeployConfig(resolve(options.config))
-  const done = await output.progress('deploying', (update) => withLock(config.output, () => deploy(config, update)))
+  const done = await withLock(config.output, () => interruptibly(() => deploy(config)))
   const report = await output.progress('checking', () => checkedDeployment(config))
-  const { address } = (await readDeployment(config.output)).contracts.auditLog
+  const deployment = await readDeployment(config.output)
   const how = done === 'already' ? 'deployed already, nothing sent' : done === 'resumed' ? 'finished' : 'deployed'
   output.result(
     { ...report, done, deployment: config.output },
-    `${how}: ${config.output}\nauditLog  ${address}\n\n${reportText(report)}`,
+    `${how}: ${config.output}\n\n${reportText(report, deployment)}`,
   )
   if (!report.ok) process.exitCode = 1
 }
 
-/** The plan is on disk before anything is sent, and gone only when the deployment file is there. */
-async function deploy(
-  config: DeployConfig,
-  update: (label: string) => void,
-): Promise<'already' | 'resumed' | 'deployed'> {
-  const planFile = `${config.output}.plan`
+/** Ctrl-C ends it wherever it is: what is signed is on disk, and all that is lost is the time. */
+async function interruptibly<T>(work: () => Promise<T>): Promise<T> {
+  const end = (signal: NodeJS.Signals): void => {
+    process.stderr.write('\ninterrupted: run the same command again, nothing will be sent twice\n')
+    process.exit(exitCodeOfSignal(signal))
+  }
+  process.on('SIGINT', end).on('SIGTERM', end)
+  try {
+    return await work()
+  } finally {
+    process.off('SIGINT', end).off('SIGTERM', end)
+  }
+}
+
+/**
+ * The plan is on disk before anything is sent, and stays beside the deployment file when it is done: where that file is lost, it is written
+ * again, and no second set is made.
+ */
+async function deploy(config: DeployConfig): Promise<'already' | 'resumed' | 'deployed'> {
+  const [planFile, doneFile] = [`${config.output}.plan`, `${config.output}.done`]
   if (existsSync(config.output)) {
     requireSame(config, await readDeployment(config.output))
-    await rm(planFile, { force: true })
+    if (existsSync(planFile)) await rename(planFile, doneFile)
     return 'already'
   }
   const signer = await keyFileSigner(config.keyFile)
@@ -83,16 +101,28 @@ async function deploy(
     if (chainId !== config.chainId) {
       throw new LedgerError('CHAIN_ID_MISMATCH', `expected chain ${config.chainId}, found ${chainId}`)
     }
-    const begun = existsSync(planFile)
-    const plan = begun ? readPlan(planFile, config, signer) : await planDeployment(rpc, signer, config.options)
-    if (!begun) await keep(planFile, planText(plan))
-    const deployment = await carryOut(rpc, plan, update)
+    const begun = [planFile, doneFile].find(existsSync)
+    const plan =
+      begun === undefined
+        ? await planDeployment(rpc, signer, config.options)
+        : await readPlan(rpc, begun, config, signer)
+    if (begun === undefined) await keep(planFile, planText(plan))
+    const deployment = await carryOut(rpc, plan, (label) => process.stderr.write(`${label}\n`)).catch(
+      (cause: unknown) => explain(cause, begun ?? planFile),
+    )
     await keep(config.output, `${stringify(deployment, 2)}\n`, PUBLIC)
-    await rm(planFile)
-    return begun ? 'resumed' : 'deployed'
+    if (existsSync(planFile)) await rename(planFile, doneFile)
+    return begun === undefined ? 'deployed' : 'resumed'
   } finally {
     rpc.close()
   }
+}
+
+function explain(cause: unknown, planFile: string): never {
+  if (isLedgerError(cause, 'DEPLOYMENT_FAILED')) throw planError(cause, `${cause.message} (remove ${planFile} first)`)
+  if (!isLedgerError(cause, 'NOT_CONFIRMED', 'UNAVAILABLE', 'TRANSACTION_REFUSED')) throw cause
+  const hint = 'run the same command again: it goes on, and nothing is sent twice'
+  throw planError(cause, `${cause.message}; ${hint}`)
 }
 
 /** A deployment file that is there is of these settings. @throws LedgerError DEPLOYMENT_CHANGED */
@@ -112,8 +142,26 @@ function requireSame({ chainId, options: { profile, ...roles }, output }: Deploy
   }
 }
 
-function readPlan(path: string, { chainId, options }: DeployConfig, { address }: DigestSigner): DeploymentPlan {
-  return parsePlan(readFileSync(path, 'utf8'), { chainId, deployer: address, options })
+async function readPlan(
+  rpc: RpcEndpoint,
+  path: string,
+  { chainId, options }: DeployConfig,
+  { address }: DigestSigner,
+): Promise<DeploymentPlan> {
+  const text = readFileSync(path, 'utf8')
+  try {
+    return parsePlan(text, { chainId, deployer: address, options })
+  } catch (cause) {
+    if (isLedgerError(cause, 'DEPLOYMENT_INVALID')) throw planError(cause, `${path}: ${cause.message}`)
+    if (!isLedgerError(cause, 'DEPLOYMENT_CHANGED')) throw cause
+    const there = `${await countOnChain(rpc, text)} of its 4 contracts are on the chain`
+    const choice = 'finish it with those settings, or remove the file to begin another set'
+    throw planError(cause, `${path}: ${cause.message}; ${there}: ${choice}`)
+  }
+}
+
+function planError(cause: LedgerError, message: string): LedgerError {
+  return new LedgerError(cause.code, message, { cause })
 }
 
 /** A deployment file is for everybody to read. */
@@ -132,7 +180,7 @@ async function checkPlace(options: PlaceOptions): Promise<void> {
   const output = new Output(options.json === true)
   const { rpc, deployment } = await ledgerPlace(options)
   const report = await output.progress('checking', () => checkDeployment(rpc, deployment))
-  output.result({ ...report }, reportText(report))
+  output.result({ ...report }, reportText(report, deployment))
   if (!report.ok) process.exitCode = 1
 }
 
@@ -145,17 +193,21 @@ function rolesText({ approvers, registrars, threshold, term }: NonNullable<Deplo
   ]
 }
 
-function reportText({ ok, checks, roles, chain, capacity }: DeploymentReport): string {
+function reportText({ ok, checks, roles, chain, capacity }: DeploymentReport, deployment: Deployment): string {
   const failed = checks.filter((one) => !one.ok)
+  const { contracts, chainId, block, profile } = deployment
   const rows = [
+    ['chain', `${chainId}, from block ${block}`],
+    ...CONTRACT_NAMES.map((name) => [name, contracts[name].address]),
     [
       'checked',
       ok ? `${checks.length} of ${checks.length} as they should be` : `${failed.length} of ${checks.length} differ`,
     ],
-    ...(roles === undefined ? [['approvers', 'not asked: these are not the contracts of the file']] : rolesText(roles)),
+    ...(roles === undefined ? [['approvers', 'not asked: the file is not of these contracts']] : rolesText(roles)),
     ['block gas', String(chain.blockGasLimit)],
     ['P-256', chain.p256Precompile ? 'precompile at 0x100' : 'no precompile: verified in Solidity, ten times the gas'],
     ['base fee', chain.baseFee ? 'yes' : 'none'],
+    ['transaction', `${profile.maxTransactionBytes} bytes by the file, ${capacity.transactionGas} gas`],
     ['a batch', `${capacity.records} records (${capacity.byTransactionSize} by size, ${capacity.byGas} by gas)`],
   ]
   const differences = failed.map(

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { codeOf, messageOf } from '../core/error.ts'
+import { LedgerError } from '../ledger/error.ts'
 import { stringify } from '../record/json.ts'
 import { RefusalOnRecord } from './error.ts'
 import { EXIT, exitCodeOf } from './exit.ts'
@@ -61,22 +62,22 @@ const commands: readonly { name: string; description: string; load: () => Promis
   },
   {
     name: 'host',
-    description: 'enrol and show hosts',
+    description: 'enrol hosts, show them, suspend, reinstate and retire them',
     load: async () => (await import('./host.ts')).hostCommand(),
   },
   {
     name: 'vmm',
-    description: 'propose, predict and approve hypervisors',
+    description: 'propose, predict, approve, revoke and list hypervisors',
     load: async () => (await import('./vmm.ts')).vmmCommand(),
   },
   {
     name: 'data',
-    description: 'register data',
+    description: 'register data, show it, hand it to another owner',
     load: async () => (await import('./data.ts')).dataCommand(),
   },
   {
     name: 'grant',
-    description: 'grant, delegate and revoke access to data',
+    description: 'grant, delegate, revoke, cancel and list access to data',
     load: async () => (await import('./grant.ts')).grantCommand(),
   },
   {
@@ -125,6 +126,8 @@ export async function main(args: readonly string[]): Promise<void> {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 || args.length === 0 ? EXIT.done : EXIT.usage
       if (json && process.exitCode !== 0) say({ ok: false, error: { code: 'USAGE', message: error.message } })
+      // Commander tells what its own parsing refuses; what an action throws of this kind nobody has told yet.
+      else if (error instanceof InvalidArgumentError) process.stderr.write(`attestry: ${error.message} (USAGE)\n`)
       return
     }
     process.exitCode = error instanceof InterruptedError ? exitCodeOfSignal(error.signal) : exitCodeOf(error)
@@ -132,7 +135,8 @@ export async function main(args: readonly string[]): Promise<void> {
     const words = revertWords(error)
     const message = words === undefined ? messageOf(error) : `${words} (${messageOf(error)})`
     const kept = error instanceof RefusalOnRecord ? { receiptFile: error.receiptFile } : {}
-    if (json) say({ ok: false, error: { code, message }, ...kept })
+    const reason = error instanceof LedgerError && error.reason !== undefined ? { reason: error.reason } : {}
+    if (json) say({ ok: false, error: { code, message, ...reason }, ...kept })
     else process.stderr.write(`attestry: ${message} (${code})\n`)
     if (process.exitCode === EXIT.internal && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
   }

@@ -1,7 +1,7 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { messageOf } from '../core/error.ts'
 import { UsageError } from './error.ts'
+import { fileFault } from './file-fault.ts'
 
 /**
  * A file that will hold what an operation gives. It is opened before the operation is asked for, so that nothing is done, and put
@@ -26,7 +26,7 @@ export class OutputFile {
       await rm(partial, { force: true })
       return new OutputFile(path, partial, await open(partial, 'wx', mode))
     } catch (cause) {
-      throw new UsageError('FILE_UNWRITABLE', `cannot write ${path}: ${messageOf(cause)}`, { cause })
+      throw new UsageError('FILE_UNWRITABLE', `cannot write ${path}: ${fileFault(cause)}`, { cause })
     }
   }
 
@@ -38,7 +38,7 @@ export class OutputFile {
       await this.#handle.close()
       await rename(this.#partial, this.path)
     } catch (cause) {
-      throw new UsageError('FILE_UNWRITABLE', `cannot write ${this.path}: ${messageOf(cause)}`, { cause })
+      throw new UsageError('FILE_UNWRITABLE', `cannot write ${this.path}: ${fileFault(cause)}`, { cause })
     }
   }
 

@@ -1,7 +1,10 @@
 import { LedgerError } from '../ledger/error.ts'
+import { HOST_STATUSES, VMM_STATUSES } from '../ledger/state.ts'
+
+type Words = string | ((args: Readonly<Record<string, unknown>>) => string)
 
 /** What a contract's refusal means to the person who caused it. */
-const words: Readonly<Record<string, string>> = {
+const words: Readonly<Record<string, Words>> = {
   AlreadyApproved: 'this approver has approved it already',
   ApprovalExpired: 'the deadline of an approver’s signature has passed',
   ApprovalSignatureInvalid: 'a signature is not that approver’s, or of something else',
@@ -9,7 +12,7 @@ const words: Readonly<Record<string, string>> = {
   AttestationKeyTaken: 'this attestation key is a host’s already',
   DataExists: 'this data is registered already',
   DataUnknown: 'no such data is registered',
-  DelegationTooDeep: 'the grant allows no further delegation below it (its --depth)',
+  DelegationTooDeep: 'the depth is at most 8, and less than that of the grant which is delegated from (its --depth)',
   DelegationWidens: 'a delegation may only narrow what was granted: operation, times, uses, VMM, host, assurance',
   EpochIs: 'the VMM was proposed anew meanwhile; look again',
   GrantEmpty: 'the grant would allow nothing: no use, no grantee, or an end before its beginning',
@@ -30,7 +33,9 @@ const words: Readonly<Record<string, string>> = {
   NotOwner: 'only the owner of the data may offer it',
   NotRegistrarNorApprover: 'the signer is neither a registrar nor an approver',
   NonceIs: 'the registrar was changed meanwhile; look again',
-  NotGrantor: 'only the owner of the data may grant it, and only the grantee of a grant may delegate from it',
+  NotGrantor:
+    'only the owner of the data may grant it, only the grantee of a grant delegate from it, and only its grantor or the owner of the ' +
+    'data revoke it',
   NotRegistrar: 'the signer is no registrar',
   OverlapRunning: 'the last rotation of this host still runs',
   OverlapTooLong: 'the two addresses may overlap for at most 100000 blocks',
@@ -39,15 +44,30 @@ const words: Readonly<Record<string, string>> = {
   RegistrarZero: 'the zero address can be no registrar',
   RegistrarUnchanged: 'it is so already',
   SignatureInvalid: 'the signature is not the grantor’s',
-  StatusUnchangeable: 'the host’s status does not allow it',
+  StatusUnchangeable: ({ from }) => hostWords[HOST_STATUSES[Number(from)] ?? 'None'],
   TermIs: 'the approvers were changed meanwhile; look again',
   ThresholdInvalid: 'the threshold is at least 1 and at most the number of approvers',
   ValidityOver: 'the end of validity has passed already',
-  VmmStatusIs: 'the VMM is not waiting for approval: nobody proposed it, or it is authorised or revoked already',
+  VmmStatusIs: ({ status }) => vmmWords[VMM_STATUSES[Number(status)] ?? 'None'],
 }
+
+const hostWords = {
+  None: 'this host is not registered',
+  Active: 'the host is active: there is nothing to reinstate',
+  Suspended: 'the host is suspended already',
+  Retired: 'the host is retired, for good',
+} as const
+
+const vmmWords = {
+  None: 'nobody has proposed this VMM',
+  Proposed: 'this VMM is proposed already, and waits for approvals',
+  Authorised: 'this VMM is authorised already; where its validity is over, propose it anew',
+  Revoked: 'this VMM is revoked: it comes back only by a new proposal and new approvals',
+} as const
 
 /** A contract's refusal in words, undefined for any other error. */
 export function revertWords(error: unknown): string | undefined {
   if (!(error instanceof LedgerError) || error.code !== 'REVERTED' || error.reason === undefined) return undefined
-  return words[error.reason.name]
+  const found = words[error.reason.name]
+  return typeof found === 'function' ? found(error.reason.args) : found
 }

@@ -1,14 +1,11 @@
 import { Command } from 'commander'
-import { appraiseProposal, type AppraisedProposal } from '../auditor/appraise-proposal.ts'
-import { toHex, type Hex } from '../core/bytes.ts'
-import { approveVmm } from '../ledger/approve.ts'
-import { NO_END } from '../ledger/state.ts'
-import { sha256 } from '../record/hash.ts'
+import type { Hex } from '../core/bytes.ts'
+import { pendingApprovals } from '../ledger/pending-approvals.ts'
+import { approveProposed, pendingText, validityText } from './approve.ts'
 import { makeChange } from './change.ts'
 import {
   DIRECTORY,
   configOf,
-  readInput,
   signerOf,
   usingLedger,
   withConfig,
@@ -16,10 +13,16 @@ import {
   withSigner,
   type PlaceOptions,
 } from './context.ts'
-import { AppraisalError } from './error.ts'
-import { bytes32, moment } from './options.ts'
-import { Output, table } from './output.ts'
+import { bytes32, end, endOfDay } from './options.ts'
+import { Output } from './output.ts'
 import { predictCommand } from './vmm-predict.ts'
+
+const APPROVE_EXAMPLES = `
+Examples:
+  attestry vmm approve 0x… --as approver1 --log .attestry/vmm.cel
+  attestry vmm approve 0x… --as approver2 --valid-until +90d
+  attestry vmm approve 0x… --key offline.key --sign-only approval.json
+  attestry vmm approve 0x… --as approver1 --approval approval.json`
 
 /** `attestry vmm`: the hypervisors that are authorised. */
 export function vmmCommand(): Command {
@@ -34,8 +37,15 @@ export function vmmCommand(): Command {
       '--log <file>',
       "the host's event log: appraise the proposal's quote against it first, and refuse where a claim fails",
     )
-    .option('--valid-until <time>', 'the end of its validity: +90d, or a date; approvals must name the same', moment)
-    .addHelpText('after', '\nExample:\n  attestry vmm approve 0x… --as approver1 --log .attestry/vmm.cel')
+    .option(
+      '--valid-until <time>',
+      'the end of its validity, which all approvals must name: a day (its beginning, UTC), a time, or +90d, up to the next day',
+      endOfDay,
+    )
+    .option('--sign-only <file>', 'sign the approval into this file; "--approval" enters it')
+    .option('--deadline <time>', 'with --sign-only: until when it may be entered (default +7d)', end)
+    .option('--approval <files...>', 'enter these signed approvals, and the signer’s own where it is an approver')
+    .addHelpText('after', APPROVE_EXAMPLES)
     .action(approveProposed)
   const revoke = withSigner(withLedger(new Command('revoke')))
     .description(
@@ -66,40 +76,17 @@ async function proposeRunning(options: PlaceOptions): Promise<void> {
     )
     output.result(
       { ok: true, ...proposal },
-      `vmm    ${proposal.vmmHash}\nepoch  ${proposal.epoch}\nnext   approvers: attestry vmm approve ${proposal.vmmHash} --as NAME`,
+      [
+        `vmm    ${proposal.vmmHash}`,
+        `epoch  ${proposal.epoch}`,
+        ...(proposal.status === 'Authorised'
+          ? ['state  Authorised: there is nothing to do']
+          : ['next   approvers: attestry vmm approve --as NAME \\', `         ${proposal.vmmHash}`]),
+      ].join('\n'),
     )
   } finally {
     await tpm.close()
   }
-}
-
-interface ApproveOptions extends PlaceOptions {
-  readonly log?: string
-  readonly validUntil?: bigint
-}
-
-async function approveProposed(vmmHash: Hex, options: ApproveOptions): Promise<void> {
-  const output = new Output(options.json === true)
-  const signer = await signerOf(options)
-  const log = options.log === undefined ? undefined : readInput(options.log)
-  await usingLedger(options, async (ledger) => {
-    const appraisal = log === undefined ? undefined : await appraiseProposal(ledger, vmmHash, log)
-    if (appraisal !== undefined) output.line(`${appraisalText(appraisal)}\n`)
-    if (appraisal?.ok === false) {
-      const failed = appraisal.claims.filter(({ status }) => status !== 'pass').map(({ name }) => name)
-      throw new AppraisalError(
-        'CLAIM_FAILED',
-        `not approved: the log does not explain the quote (${failed.join(', ')})`,
-      )
-    }
-    const { status, approvals } = await output.progress('approving', () =>
-      approveVmm(ledger, signer, vmmHash, options.validUntil, log && sha256(log)),
-    )
-    output.result(
-      { ok: true, vmmHash, status, approvals, ...(appraisal === undefined ? {} : { claims: appraisal.claims }) },
-      `${vmmHash} is ${status} with ${approvals} approval${approvals === 1 ? '' : 's'}`,
-    )
-  })
 }
 
 async function revokeVmm(vmmHash: Hex, options: PlaceOptions): Promise<void> {
@@ -108,37 +95,30 @@ async function revokeVmm(vmmHash: Hex, options: PlaceOptions): Promise<void> {
   await makeChange(options, { doing: 'revoking', to: 'vmmRegistry', name: 'revoke', args: [vmmHash], json, words })
 }
 
-/** What was measured, and each claim with what it was compared with. */
-function appraisalText({ claims, log }: AppraisedProposal): string {
-  const components = log.map(({ event }) => [
-    event.kind,
-    event.name,
-    event.sha256 === undefined ? '' : toHex(event.sha256).slice(2, 18),
-  ])
-  return [table(components), '', table(claims.map(({ name, status, found }) => [status, name, found]))].join('\n')
-}
-
 async function listVmms(options: PlaceOptions): Promise<void> {
   const output = new Output(options.json === true)
   await usingLedger(options, async (ledger) => {
     const { number } = await ledger.latestBlock()
     const events = await ledger.logs('vmmRegistry', ledger.deployment.block, number)
     const hashes = new Set(events.flatMap((event) => (event.name === 'VmmProposed' ? [event.args.vmmHash] : [])))
-    const vmms = await Promise.all([...hashes].map(async (vmmHash) => ({ vmmHash, ...(await ledger.vmm(vmmHash)) })))
+    const pending = await pendingApprovals(ledger)
+    const vmms = await Promise.all(
+      [...hashes].map(async (vmmHash) => ({
+        ...{ vmmHash, ...(await ledger.vmm(vmmHash)), isAuthorised: await ledger.isAuthorised(vmmHash) },
+        pending: pending.filter((one) => one.vmmHash === vmmHash),
+      })),
+    )
     output.result(
       { ok: true, vmms },
       vmms.length === 0
         ? 'no VMM was proposed yet'
-        : table([
-            ['vmm', 'state', 'epoch', 'proven', 'valid until'],
-            ...vmms.map(({ vmmHash, status, epoch, isProven, validUntil }) => [
-              vmmHash,
-              status,
-              String(epoch),
-              isProven ? 'yes' : 'no',
-              status !== 'Authorised' || validUntil === NO_END ? '' : new Date(Number(validUntil) * 1000).toISOString(),
-            ]),
-          ]),
+        : vmms
+            .flatMap((vmm) => [
+              `${vmm.vmmHash}  ${vmm.status === 'Authorised' && !vmm.isAuthorised ? 'Expired' : vmm.status}`,
+              `  epoch ${vmm.epoch}, ${vmm.isProven ? 'proven' : 'predicted'}${vmm.status === 'Authorised' ? `, ${validityText(vmm.validUntil)}` : ''}`,
+              ...pendingText(vmm.pending),
+            ])
+            .join('\n'),
     )
   })
 }

@@ -8,7 +8,9 @@ import type { ChainProfile } from './deployment.ts'
 export interface BatchCapacity {
   /** As many as fit into the largest transaction, with four contexts. */
   readonly byTransactionSize: number
-  /** As many as fit into the gas of a block, and of a transaction (EIP-7825). */
+  /** The gas that one transaction may use: a block's, or what newer chains allow (EIP-7825). */
+  readonly transactionGas: number
+  /** As many as fit into that gas. */
   readonly byGas: number
   /** The smaller of the two. */
   readonly records: number
@@ -17,7 +19,7 @@ export interface BatchCapacity {
 /** Gas of a batch beside its records, with the quote, and for each record, its calldata at EIP-7623's floor; rounded up (docs/contracts.md, "Gas"). */
 const BATCH_GAS = { precompile: 260_000, solidity: 500_000 }
 const RECORD_GAS = 5_200
-/** The most gas that a transaction may ask for on newer chains (EIP-7825). */
+/** The most gas that a transaction may ask for on newer chains (EIP-7825), which have the precompile since the same fork (EIP-7951). */
 const TRANSACTION_GAS = 2 ** 24
 /** What a transaction has beside its calldata: envelope, fees, signature. */
 const ENVELOPE_BYTES = 300
@@ -32,10 +34,11 @@ export function batchCapacity(
   const perRecord = ((more ?? 0) - (some ?? 0)) / CONTEXTS
   const rest = maxTransactionBytes - ENVELOPE_BYTES - (some ?? 0)
   const byTransactionSize = rest < 0 ? 0 : CONTEXTS + Math.floor(rest / perRecord)
-  const gas = Math.min(Number(chain.blockGasLimit), TRANSACTION_GAS)
+  const blockGas = Number(chain.blockGasLimit)
+  const gas = chain.p256Precompile ? Math.min(blockGas, TRANSACTION_GAS) : blockGas
   const base = chain.p256Precompile ? BATCH_GAS.precompile : BATCH_GAS.solidity
   const byGas = Math.max(0, Math.floor((gas - base) / RECORD_GAS))
-  return { byTransactionSize, byGas, records: Math.min(byTransactionSize, byGas) }
+  return { byTransactionSize, transactionGas: gas, byGas, records: Math.min(byTransactionSize, byGas) }
 }
 
 function calldataBytes(count: number): number {

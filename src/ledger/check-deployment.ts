@@ -10,6 +10,7 @@ import { readChainId } from './identity.ts'
 import { Ledger } from './ledger.ts'
 import { RpcEndpoint, type Rpc } from './rpc.ts'
 import { answerBytes, answerObject, answerQuantity } from './rpc-answer.ts'
+import { firstBlock } from './check-block.ts'
 import { batchCapacity, type BatchCapacity } from './batch-capacity.ts'
 
 /** One thing that a chain was compared in. */
@@ -57,6 +58,10 @@ export async function checkDeployment(
     const chainId = await readChainId(rpc)
     const checks = [check('chain id', String(deployment.chainId), String(chainId))]
     for (const name of CONTRACT_NAMES) checks.push(...(await checkCode(rpc, deployment, name)))
+    // Who was named when is only told by events from the right block on.
+    if (checks.every(({ ok }) => ok)) {
+      checks.push(check('block', String(deployment.block), await firstBlock(rpc, deployment)))
+    }
     const chain = await readChain(rpc)
     checks.push(...(await checkProfile(rpc, deployment, chain.baseFee)))
     const roles = checks.every(({ ok }) => ok) ? { roles: await readRoles(rpcUrl, deployment, checks) } : {}

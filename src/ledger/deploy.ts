@@ -1,4 +1,4 @@
-import { ContractFactory, getCreateAddress } from 'ethers'
+import { ContractFactory, formatEther, getCreateAddress } from 'ethers'
 import { fromHex, type Hex } from '../core/bytes.ts'
 import { stringify } from '../record/json.ts'
 import { keccak256 } from '../record/hash.ts'
@@ -7,7 +7,7 @@ import { CONTRACT_NAMES, type ChainProfile, type ContractName, type Deployment, 
 import { isLedgerError, LedgerError } from './error.ts'
 import { readChainId } from './identity.ts'
 import { RpcEndpoint, type Rpc } from './rpc.ts'
-import { answerBytes } from './rpc-answer.ts'
+import { answerBytes, answerQuantity } from './rpc-answer.ts'
 import type { DigestSigner } from './signer.ts'
 import { awaitReceipt, sendTransaction } from './submission.ts'
 import { nextNonce, parseSigned, prepareTransaction, type Chain } from './transaction.ts'
@@ -54,7 +54,7 @@ export async function deployContracts(
  * Signs the creation of the four contracts. Some must know others that come later, so addresses are computed from the signer's
  * nonce: it must send nothing else until the plan is carried out.
  *
- * @throws LedgerError REVERTED where a constructor refuses its arguments; those of `prepareTransaction`
+ * @throws LedgerError REVERTED where a constructor refuses its arguments; FUNDS_MISSING; those of `prepareTransaction`
  */
 export async function planDeployment(rpc: Rpc, signer: DigestSigner, options: DeployOptions): Promise<DeploymentPlan> {
   const chain: Chain = { chainId: await readChainId(rpc), profile: options.profile }
@@ -75,6 +75,11 @@ export async function planDeployment(rpc: Rpc, signer: DigestSigner, options: De
     const { raw } = await prepareTransaction(rpc, chain, signer, order)
     entries.push([name, { address: address(index), raw }])
   }
+  await requireFunds(
+    rpc,
+    signer.address,
+    entries.map(([, { raw }]) => raw),
+  )
   const contracts = Object.fromEntries(entries) as DeploymentPlan['contracts']
   return { chainId: chain.chainId, deployer: signer.address, options, contracts }
 }
@@ -94,13 +99,13 @@ export async function carryOut(
   const found = await readChainId(rpc)
   if (found !== chainId) throw new LedgerError('CHAIN_ID_MISMATCH', `expected chain ${chainId}, found ${found}`)
   for (const name of CONTRACT_NAMES) {
-    onProgress(`sending ${name}`)
+    onProgress(`${name}: sending`)
     await send(rpc, { chainId, profile }, name, planned[name].raw)
   }
   const entries: [ContractName, { address: Hex; codeHash: Hex }][] = []
   let block: bigint | undefined
   for (const name of CONTRACT_NAMES) {
-    onProgress(`waiting for ${name}`)
+    onProgress(`${name}: waiting for its block`)
     const { address, raw } = planned[name]
     const hash = parseSigned(raw).hash as Hex
     const receipt = await awaitReceipt(rpc, hash, CONFIRMATION_MS)
@@ -122,7 +127,7 @@ async function send(rpc: Rpc, chain: Chain, name: ContractName, raw: Hex): Promi
     const { nonce, from } = parseSigned(raw)
     const used = await rpc.request('eth_getTransactionCount', [from, 'latest'])
     if (typeof used !== 'string' || BigInt(used) <= BigInt(nonce)) throw cause
-    const why = `${String(from)} has sent something else with the nonce ${nonce} meanwhile, so this set can never be whole`
+    const why = `${String(from)} has sent something else with the nonce ${nonce} meanwhile, so this set can never be whole: begin another`
     throw new LedgerError('DEPLOYMENT_FAILED', `${name}: ${why}`, { cause })
   }
 }
@@ -135,20 +140,57 @@ export function planText(plan: DeploymentPlan): string {
 /**
  * Reads a plan that `planText` wrote, and that is of these settings and by this account.
  *
- * @throws LedgerError DEPLOYMENT_CHANGED, DEPLOYMENT_INVALID
+ * @throws LedgerError DEPLOYMENT_INVALID, DEPLOYMENT_CHANGED with what differs
  */
 export function parsePlan(text: string, expected: Omit<DeploymentPlan, 'contracts'>): DeploymentPlan {
-  let plan: DeploymentPlan
+  let begun: DeploymentPlan
   try {
-    const { contracts } = JSON.parse(text) as DeploymentPlan
-    plan = { ...expected, contracts }
-    for (const name of CONTRACT_NAMES) parseSigned(contracts[name].raw)
+    begun = JSON.parse(text) as DeploymentPlan
+    for (const name of CONTRACT_NAMES) parseSigned(begun.contracts[name].raw)
   } catch (cause) {
-    throw new LedgerError('DEPLOYMENT_INVALID', 'the plan of a deployment is damaged', { cause })
+    throw new LedgerError('DEPLOYMENT_INVALID', 'damaged: not the plan of a deployment', { cause })
   }
+  const plan = { ...expected, contracts: begun.contracts }
   if (planText(plan) === text) return plan
-  const why = 'a deployment was begun with other settings, or by another account'
-  throw new LedgerError('DEPLOYMENT_CHANGED', `${why}: finish it with those, or remove its plan to begin anew`)
+  throw new LedgerError('DEPLOYMENT_CHANGED', `a deployment was begun ${differenceOf(begun, expected)}`)
+}
+
+/** How many contracts of a plan's are on the chain. @param text of a plan that `parsePlan` refuses as DEPLOYMENT_CHANGED */
+export async function countOnChain(rpc: Rpc, text: string): Promise<number> {
+  const { contracts } = JSON.parse(text) as DeploymentPlan
+  const codes = CONTRACT_NAMES.map(async (name) => {
+    const { from, nonce } = parseSigned(contracts[name].raw)
+    const address = getCreateAddress({ from: String(from), nonce }).toLowerCase()
+    return answerBytes(await rpc.request('eth_getCode', [address, 'latest']), 'code')
+  })
+  return (await Promise.all(codes)).filter((code) => code !== '0x').length
+}
+
+function differenceOf(begun: Partial<DeploymentPlan>, wanted: Omit<DeploymentPlan, 'contracts'>): string {
+  const parts = (plan: Partial<DeploymentPlan>): readonly (readonly [string, unknown])[] => [
+    ['chain_id', plan.chainId],
+    ['the account', plan.deployer],
+    ['transaction_type', plan.options?.profile.transactionType],
+    ['max_transaction_bytes', plan.options?.profile.maxTransactionBytes],
+    ['registrars', plan.options?.registrars],
+    ['approvers', plan.options?.approvers],
+    ['threshold', plan.options?.threshold],
+  ]
+  const now = new Map(parts(wanted))
+  const differing = parts(begun).filter(([name, value]) => String(value) !== String(now.get(name)))
+  if (differing.length === 0) return 'with other settings'
+  return differing.map(([name, value]) => `with ${name} ${String(value)}, not ${String(now.get(name))}`).join('; ')
+}
+
+/** @throws LedgerError FUNDS_MISSING where an account has less than some transactions may cost */
+async function requireFunds(rpc: Rpc, address: Hex, raws: readonly Hex[]): Promise<void> {
+  const balance = answerQuantity(await rpc.request('eth_getBalance', [address, 'latest']), 'balance', 2n ** 256n - 1n)
+  const need = raws
+    .map((raw) => parseSigned(raw))
+    .reduce((sum, { gasLimit, maxFeePerGas, gasPrice }) => sum + gasLimit * (maxFeePerGas ?? gasPrice ?? 0n), 0n)
+  if (balance >= need) return
+  const why = `the four contracts may cost up to ${need} wei (${formatEther(need)} of the chain’s coin)`
+  throw new LedgerError('FUNDS_MISSING', `${address} has ${balance} wei, and ${why}: nothing was sent`)
 }
 
 async function creation({ abi, bytecode }: Artifact, args: readonly unknown[]): Promise<Hex> {

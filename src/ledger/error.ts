@@ -15,6 +15,8 @@ import { CodedError } from '../core/error.ts'
  * - `TRANSACTION_TOO_LARGE`: over the chain profile's limit; nothing was sent
  * - `TRANSACTION_REFUSED`: the node did not take the transaction and does not know it
  * - `NOT_CONFIRMED`: sent, and not in a block within the time; it may still get there
+ * - `TRANSACTION_TYPE_UNSUPPORTED`: the chain has no base fee, and the profile says type 2
+ * - `FUNDS_MISSING`: the account cannot pay for what it is to send; nothing was sent
  * - `FEE_TOO_HIGH`: the node asks for an absurd fee
  * - `SIGNATURE_WRONG`: the signer's signature is not one of its address
  * - `CALLDATA_INVALID`: not the calldata of `AuditLog.commit`
@@ -35,6 +37,8 @@ export type LedgerErrorCode =
   | 'TRANSACTION_TOO_LARGE'
   | 'TRANSACTION_REFUSED'
   | 'NOT_CONFIRMED'
+  | 'TRANSACTION_TYPE_UNSUPPORTED'
+  | 'FUNDS_MISSING'
   | 'FEE_TOO_HIGH'
   | 'SIGNATURE_WRONG'
   | 'CALLDATA_INVALID'

@@ -40,7 +40,7 @@ const GAS_CAP = 2n ** 24n
  * Builds and signs a transaction. Nothing is sent: whoever must not lose it stores it first.
  *
  * @throws LedgerError TRANSACTION_TOO_LARGE before anything is signed; REVERTED where the call would fail now;
- *   FEE_TOO_HIGH, SIGNATURE_WRONG, UNAVAILABLE, RPC_REFUSED, RPC_INVALID
+ *   TRANSACTION_TYPE_UNSUPPORTED, FEE_TOO_HIGH, SIGNATURE_WRONG, UNAVAILABLE, RPC_REFUSED, RPC_INVALID
  */
 export async function prepareTransaction(
   rpc: Rpc,
@@ -134,7 +134,12 @@ async function marketFees(rpc: Rpc): Promise<{ maxFeePerGas: bigint; maxPriority
       throw error
     }),
   ])
-  const baseFee = answerQuantity(answerObject(block, 'block')['baseFeePerGas'], 'baseFeePerGas', 2n ** 128n)
+  const { baseFeePerGas } = answerObject(block, 'block')
+  if (baseFeePerGas === undefined) {
+    const why = 'this chain has no base fee, so it takes no transactions of type 2: set transaction_type = 0'
+    throw new LedgerError('TRANSACTION_TYPE_UNSUPPORTED', why)
+  }
+  const baseFee = answerQuantity(baseFeePerGas, 'baseFeePerGas', 2n ** 128n)
   const maxFeePerGas = 2n * baseFee + tip
   refuseExpensive(maxFeePerGas)
   return { maxFeePerGas, maxPriorityFeePerGas: tip }

@@ -120,10 +120,11 @@ function parsePath(value: unknown, path: string): InclusionPath {
   return value.map((sibling, i) => bytes(32)(sibling, `${path}[${i}]`))
 }
 
-type Parser<T> = (value: unknown, path: string) => T
+/** Reads one value; `path` says where it stands. @throws FormatError */
+export type Parser<T> = (value: unknown, path: string) => T
 
-/** Reads an object that has exactly the named members. */
-function members<Name extends string>(
+/** Reads an object that has exactly the named members. @throws FormatError */
+export function members<Name extends string>(
   value: unknown,
   path: string,
   names: readonly Name[],
@@ -141,7 +142,8 @@ function members<Name extends string>(
   }
 }
 
-function bytes(length: number): Parser<Hex> {
+/** Exactly so many bytes. */
+export function bytes(length: number): Parser<Hex> {
   const pattern = new RegExp(`^0x[0-9a-f]{${2 * length}}$`)
   return (value, path) => {
     if (typeof value === 'string' && pattern.test(value)) return value as Hex
@@ -149,7 +151,8 @@ function bytes(length: number): Parser<Hex> {
   }
 }
 
-function u64(value: unknown, path: string): bigint {
+/** A 64-bit number as a decimal string. @throws FormatError */
+export function u64(value: unknown, path: string): bigint {
   if (typeof value === 'string' && /^(?:0|[1-9][0-9]{0,19})$/.test(value)) {
     const number = BigInt(value)
     if (number < 2n ** 64n) return number
@@ -157,7 +160,8 @@ function u64(value: unknown, path: string): bigint {
   throw new FormatError(path, 'a 64-bit number as a decimal string')
 }
 
-function integer(min: number, max: number): Parser<number> {
+/** A JSON number without a fraction, within bounds. */
+export function integer(min: number, max: number): Parser<number> {
   return (value, path) => {
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
     throw new FormatError(path, `a whole number from ${min} to ${max}`)

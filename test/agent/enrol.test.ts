@@ -7,6 +7,7 @@ import { proposeVmm } from '../../src/agent/propose.ts'
 import type { Hsm } from '../../src/hsm/hsm.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { DigestSigner } from '../../src/ledger/signer.ts'
+import { approveVmm } from '../../src/ledger/approve.ts'
 import { sha256 } from '../../src/record/hash.ts'
 import { measure } from '../../src/vmm/measurement.ts'
 import { EnrolRig, type TpmRig } from './enrol-rig.ts'
@@ -142,6 +143,16 @@ describe('enrolling a host and proposing its VMM', () => {
       assert.equal((await propose()).proposed, false)
     })
 
+    it('proposes it anew once its validity is over, and not before', async () => {
+      const { vmmHash } = await propose()
+      const { timestamp } = await ledger.latestBlock()
+      await approveVmm(ledger, registrar, vmmHash, timestamp + 10n)
+      assert.deepEqual([(await propose()).proposed, (await ledger.vmm(vmmHash)).epoch], [false, 1])
+      while (await ledger.isAuthorised(vmmHash)) await new Promise((resolve) => setTimeout(resolve, 100))
+      const { proposed, epoch, status } = await propose()
+      assert.deepEqual([proposed, epoch, status], [true, 2, 'Proposed'])
+    })
+
     it('proposes a changed VMM as another one', async () => {
       const before = await propose()
       await writeFile(file(), 'patched')
@@ -157,7 +168,7 @@ describe('enrolling a host and proposing its VMM', () => {
     })
 
     it('refuses a host that is not enrolled', async () => {
-      await assert.rejects(propose(second()), { code: 'HOST_NOT_ACTIVE' })
+      await assert.rejects(propose(second()), { code: 'HOST_NOT_ACTIVE', message: /attestry host enrol/ })
     })
   })
 })

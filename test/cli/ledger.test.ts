@@ -83,10 +83,22 @@ describe('attestry ledger', function () {
     const first = await attestry('ledger', 'deploy', '--config', config, '--json')
     assert.deepEqual([first.code, first.json()['done'], first.json()['ok']], [0, 'deployed', true])
     assert.equal(existsSync(plan), false)
+    for (const name of CONTRACT_NAMES) assert.match(first.stderr, new RegExp(`^${name}: sending$`, 'm'))
     const second = await attestry('ledger', 'deploy', '--config', config, '--json')
     assert.deepEqual([second.code, second.json()['done']], [0, 'already'])
     assert.equal(await sentBy(address), 4)
+    const whole = await readFile(output, 'utf8')
+    await rm(output)
+    const lost = await attestry('ledger', 'deploy', '--config', config, '--json')
+    assert.deepEqual([lost.code, lost.json()['done'], await readFile(output, 'utf8')], [0, 'resumed', whole])
+    assert.equal(await sentBy(address), 4)
+    assert.equal(existsSync(plan), false)
 
+    const said = await attestry('ledger', 'check', '--rpc', rpc, '--deployment', output)
+    const { contracts, block } = await deploymentOf(output)
+    for (const name of CONTRACT_NAMES) assert.match(said.stdout, new RegExp(`${name} +${contracts[name].address}`))
+    assert.match(said.stdout, new RegExp(`chain +31337, from block ${block}\n`))
+    assert.match(said.stdout, /transaction +131072 bytes by the file, 16777216 gas/)
     const checked = await attestry('ledger', 'check', '--rpc', rpc, '--deployment', output, '--json')
     assert.deepEqual([checked.code, checked.json()['ok']], [0, true])
     const { roles, chain, capacity } = checked.json() as Record<string, Record<string, unknown>>
@@ -96,7 +108,7 @@ describe('attestry ledger', function () {
   })
 
   it('ends with one set however often it is killed, at whatever moment', async () => {
-    const { config, output, address, plan } = await place()
+    const { config, output, address } = await place()
     let kills = 0
     for (let delayMs = 300; !existsSync(output); delayMs += 90) {
       const run = startAttestry('ledger', 'deploy', '--config', config)
@@ -109,7 +121,6 @@ describe('attestry ledger', function () {
     assert.ok(kills >= 3, `killed ${kills} times`)
     const { code } = await attestry('ledger', 'deploy', '--config', config)
     assert.equal(code, 0)
-    assert.equal(existsSync(plan), false)
     assert.equal(await sentBy(address), 4)
     assert.equal((await attestry('ledger', 'check', '--rpc', rpc, '--deployment', output)).code, 0)
   })
@@ -151,10 +162,12 @@ describe('attestry ledger', function () {
     await writeFile(config, text.replace('threshold = 2', 'threshold = 1'))
     const changed = await attestry('ledger', 'deploy', '--config', config, '--json')
     assert.deepEqual(faultOf(changed), { exit: 2, code: 'DEPLOYMENT_CHANGED' })
+    assert.match(changed.stdout, /\.json\.plan: .* with threshold 2, not 1; [0-4] of its 4 contracts are on the chain/)
     await writeFile(plan, (await readFile(plan, 'utf8')).slice(0, 300))
     await writeFile(config, text)
     const damaged = await attestry('ledger', 'deploy', '--config', config, '--json')
     assert.deepEqual(faultOf(damaged), { exit: 2, code: 'DEPLOYMENT_INVALID' })
+    assert.match(damaged.stdout, /\.json\.plan: damaged/)
     assert.ok((await sentBy(address)) <= 4)
   })
 
@@ -164,6 +177,7 @@ describe('attestry ledger', function () {
       [(text) => text.replace('threshold', 'treshold'), 2, 'CONFIG_UNKNOWN_KEY'],
       [(text) => text.replace('threshold = 2', 'threshold = 3'), 2, 'CONFIG_INVALID'],
       [(text) => text.replace(APPROVERS[1], APPROVERS[0]), 2, 'CONFIG_INVALID'],
+      [(text) => text.replace(APPROVERS[1], `0x${'00'.repeat(20)}`), 2, 'CONFIG_INVALID'],
       [(text) => `${text}\nx = `, 2, 'CONFIG_SYNTAX'],
       [(text) => text.replace(/key_file = .*/, 'key_file = "nowhere"'), 2, 'KEY_FILE_INVALID'],
       [(text) => text.replace(/rpc = .*/, 'rpc = "http://127.0.0.1:1"'), 4, 'UNAVAILABLE'],
@@ -174,6 +188,60 @@ describe('attestry ledger', function () {
       assert.deepEqual(faultOf(found), { exit: code, code: error })
       assert.equal(existsSync(output), false)
     }
+  })
+
+  it('says what an account lacks that cannot pay, and takes another one then', async () => {
+    const { config, output, address, plan } = await place()
+    await setBalance(rpc, address, 1000n)
+    const poor = await attestry('ledger', 'deploy', '--config', config, '--json')
+    assert.deepEqual(faultOf(poor), { exit: 4, code: 'FUNDS_MISSING' })
+    assert.match(poor.stdout, new RegExp(`${address} has 1000 wei, and the four contracts may cost up to \\d+ wei`))
+    assert.equal(existsSync(plan), false)
+    const rich = await place()
+    const text = await readFile(config, 'utf8')
+    const [, key = ''] = /(key_file = .*)/.exec(await readFile(rich.config, 'utf8')) ?? []
+    await writeFile(config, text.replace(/key_file = .*/, key))
+    assert.equal((await attestry('ledger', 'deploy', '--config', config)).code, 0)
+    assert.ok(existsSync(output))
+  })
+
+  it('says what to set on a chain that has no base fee', async () => {
+    const berlin = await startAnvil(await mkdtemp(join(dir, 'berlin-')), { hardfork: 'berlin' })
+    try {
+      const { config } = await place((text) => text.replace(/rpc = .*/, `rpc = "${berlin.rpc}"`))
+      const ended = await attestry('ledger', 'deploy', '--config', config, '--json')
+      assert.deepEqual(faultOf(ended), { exit: 2, code: 'TRANSACTION_TYPE_UNSUPPORTED' })
+      assert.match(ended.stdout, /set transaction_type = 0/)
+      const free = await place((text) =>
+        text.replace(/rpc = .*/, `rpc = "${berlin.rpc}"`).replace('[roles]', 'transaction_type = 0\n[roles]'),
+      )
+      const { code, stdout } = await attestry('ledger', 'deploy', '--config', free.config)
+      assert.equal(code, 0)
+      // EIP-7825 is not of that chain's rules: a transaction may use a block's gas.
+      assert.match(stdout, /bytes by the file, 30000000 gas/)
+    } finally {
+      await stopProcess(berlin.process)
+    }
+  })
+
+  it('says on Ctrl-C that it can be run again', async () => {
+    const { config, output, plan, address } = await place()
+    const run = startAttestry('ledger', 'deploy', '--config', config)
+    const ended = new Promise<number | null>((resolve) => void run.once('exit', resolve))
+    while (!existsSync(plan) && run.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 1))
+    run.kill('SIGINT')
+    assert.equal(await ended, 130)
+    assert.equal((await attestry('ledger', 'deploy', '--config', config)).code, 0)
+    assert.ok(existsSync(output))
+    assert.equal(await sentBy(address), 4)
+  })
+
+  it('names the option that is misspelt, and the one that is missing', async () => {
+    assert.match((await attestry('ledger', 'deploy', '--confg', 'x')).stderr, /unknown option '--confg'/)
+    const without = await attestry('ledger', 'deploy', '--json')
+    assert.deepEqual(faultOf(without), { exit: 2, code: 'USAGE' })
+    const absent = await attestry('ledger', 'deploy', '--config', join(dir, 'absent.toml'))
+    assert.match(absent.stderr, /absent\.toml: no such file or directory \(CONFIG_UNREADABLE\)/)
   })
 
   it('finds each way in which a chain is not what the file says', async () => {
@@ -199,6 +267,9 @@ describe('attestry ledger', function () {
       [{ ...whole.roles, registrars: [APPROVERS[1]] }, 'first registrars'],
     ] as const) {
       assert.deepEqual(await checked({ ...whole, roles }), { code: 1, failed: [failed] })
+    }
+    for (const block of [whole.block + 1n, whole.block - 1n, whole.block + 1_000_000n]) {
+      assert.deepEqual(await checked({ ...whole, block }), { code: 1, failed: ['block'] })
     }
     // Contracts of two sets do not know each other.
     const second = await place()
