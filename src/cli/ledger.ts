@@ -54,7 +54,9 @@ export function ledgerCommand(): Command {
 async function deployFrom(options: { readonly config: string; readonly json?: boolean }): Promise<void> {
   const output = new Output(options.json === true)
   const config = readDeployConfig(resolve(options.config))
-  const done = await output.progress('deploying', (update) => withLock(config.output, () => deploy(config, update)))
+  const done = await output.progress('deploying', (update) =>
+    withLock(config.output, () => deploy(config, update), { busy: deploymentBusy }),
+  )
   const report = await output.progress('checking', () => checkedDeployment(config))
   const { address } = (await readDeployment(config.output)).contracts.auditLog
   const how = done === 'already' ? 'deployed already, nothing sent' : done === 'resumed' ? 'finished' : 'deployed'
@@ -63,6 +65,10 @@ async function deployFrom(options: { readonly config: string; readonly json?: bo
     `${how}: ${config.output}\nauditLog  ${address}\n\n${reportText(report)}`,
   )
   if (!report.ok) process.exitCode = 1
+}
+
+function deploymentBusy(why: string): LedgerError {
+  return new LedgerError('DEPLOYMENT_BUSY', `${why}: wait until it ends, then run this again`)
 }
 
 /** The plan is on disk before anything is sent, and gone only when the deployment file is there. */
@@ -156,7 +162,12 @@ function reportText({ ok, checks, roles, chain, capacity }: DeploymentReport): s
     ['block gas', String(chain.blockGasLimit)],
     ['P-256', chain.p256Precompile ? 'precompile at 0x100' : 'no precompile: verified in Solidity, ten times the gas'],
     ['base fee', chain.baseFee ? 'yes' : 'none'],
-    ['a batch', `${capacity.records} records (${capacity.byTransactionSize} by size, ${capacity.byGas} by gas)`],
+    [
+      'a batch',
+      capacity === undefined
+        ? 'not known: the chain refuses transactions of the size in the file'
+        : `${capacity.records} records (${capacity.byTransactionSize} by size, ${capacity.byGas} by gas)`,
+    ],
   ]
   const differences = failed.map(
     ({ check, expected, found }) => `${check}\n  expected ${expected}\n  found    ${found === '' ? 'nothing' : found}`,
