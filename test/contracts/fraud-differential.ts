@@ -88,7 +88,7 @@ export class FraudDifferential {
         continue
       }
       const told = eventOf(ledger, call, this.#setting.latestBlock)
-      const expected = await auditorErrors(ledger, this.#events, call, told)
+      const expected = await auditorErrors(ledger, this.#events, this.#history, call, told)
       const isSame = found === undefined ? expected.length === 0 : expected.includes(found)
       const asked = AUDIT_LOG.encodeFunctionData(call.name, call.args)
       assert.ok(isSame, `the contract says ${String(found)}, the auditor ${expected.join(' or ')}: draw ${i}, ${asked}`)

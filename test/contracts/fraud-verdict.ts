@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { AuditContext } from '../../src/auditor/audit-context.ts'
 import { FindingLog } from '../../src/auditor/finding-log.ts'
+import type { LedgerHistory } from '../../src/auditor/state.ts'
 import { verifyFraud, type HostPast } from '../../src/auditor/verify-fraud.ts'
 import { fromHex, type Hex } from '../../src/core/bytes.ts'
 import { AUDIT_LOG } from '../../src/ledger/abi.ts'
@@ -41,11 +42,13 @@ export function eventOf(ledger: Ledger, { name, seq, groups, header }: ProofCall
  * Asks the auditor of a proof, as though the ledger had taken it.
  *
  * @param events all that the ledger really emitted
+ * @param history what they add up to
  * @returns why it does not hold, as the errors of the contract that may say the same; none where it does
  */
 export async function auditorErrors(
   ledger: Ledger,
   events: readonly LedgerEvent[],
+  history: LedgerHistory,
   call: ProofCall,
   told: FraudProven,
 ): Promise<readonly string[]> {
@@ -55,7 +58,7 @@ export async function auditorErrors(
   const { blockNumber } = told
   const took = altered(ledger, { transaction: () => Promise.resolve({ from, to, input, blockNumber }) })
   const findings = new FindingLog()
-  await verifyFraud({ ledger: took } as AuditContext, findings, told, pastOf(events, told.args.hostId))
+  await verifyFraud({ ledger: took } as AuditContext, findings, told, pastOf(events, history, told.args.hostId))
   assert.equal(findings.findings[0]?.code, 'FRAUD_PROVEN')
   const unfounded = findings.findings.slice(1)
   assert.ok(unfounded.every(({ code }) => code === 'FRAUD_UNFOUNDED'))
@@ -70,12 +73,8 @@ export async function auditorErrors(
   return hosts.size > 1 && errors.includes('ReceiptSignatureInvalid') ? ['OtherHost'] : errors
 }
 
-function pastOf(events: readonly LedgerEvent[], hostId: Hex): HostPast {
-  const addresses = events.flatMap((event) => {
-    if (event.name === 'HostRegistered' && event.args.hostId === hostId) return [event.args.ledgerAddress]
-    return event.name === 'LedgerAddressRotated' && event.args.hostId === hostId ? [event.args.to] : []
-  })
+function pastOf(events: readonly LedgerEvent[], history: LedgerHistory, hostId: Hex): HostPast {
   const isBatch = (event: LedgerEvent): event is BatchCommitted =>
     event.name === 'BatchCommitted' && event.args.hostId === hostId
-  return { addresses, batches: events.filter(isBatch) }
+  return { addresses: history.hosts.get(hostId)?.addresses ?? [], batches: events.filter(isBatch) }
 }
