@@ -15,9 +15,9 @@ const chosen = process.argv.slice(2)
 // Most of the time goes by in waiting for blocks and devices: more files at once than there are cores.
 const JOBS = 3
 
-// Invariants name the hardfork that they need, so they run once.
+// Invariants name the hardfork that they run on, so they run once; those on berlin take too long for a run of all.
 const forgeRuns = {
-  all: [[]],
+  all: [['--no-match-path', 'contracts/test/invariant/Berlin.t.sol']],
   contracts: [
     ['--hardfork', 'berlin'],
     ['--hardfork', 'osaka', '--no-match-path', 'contracts/test/invariant/*'],
@@ -67,7 +67,8 @@ async function runMocha(files) {
     runner.on('retry', (test, error) => retried.push(`${test.fullTitle()}: ${error.message}`))
   })
   for (const line of retried) console.log(`run twice: ${line}`)
-  return stats
+  // What the contracts say never depends on the machine: a difference that a second draw does not show is still one.
+  return what === 'contracts' ? { ...stats, failures: stats.failures + retried.length } : stats
 }
 
 function runForge(options) {

@@ -145,6 +145,17 @@ contract AuditLogTest is LogRig {
         _refuses(header, records, abi.encodeWithSelector(IAuditLog.SeqTooLarge.selector, header.firstSeq));
     }
 
+    function test_takesNumbersUpToTheLastThatFits() public {
+        bytes32 slot = keccak256(abi.encode(tpm.hostId, uint256(3)));
+        VM.store(address(log), slot, bytes32(uint256(type(uint48).max) - 2));
+        Record[] memory records = makeRecords(2);
+        commit(headerOver(records, 1), records);
+        equal(log.nextSeq(tpm.hostId), type(uint48).max, "nextSeq");
+        records = makeRecords(1);
+        BatchHeader memory header = headerOver(records, 2);
+        _refuses(header, records, abi.encodeWithSelector(IAuditLog.SeqTooLarge.selector, type(uint48).max));
+    }
+
     /// @dev Every member of a record is under the root.
     function test_refusesEveryAlteredRecord() public {
         Record[] memory records = makeRecords(2);
@@ -325,6 +336,27 @@ contract AuditLogTest is LogRig {
         _judgesNext(none);
         (tpmState.resetCount, tpmState.restartCount, tpmState.clockMs) = (3, 9, 9000);
         _judgesNext(marked);
+    }
+
+    /// @dev The slot has 48 bits for a clock. One beyond them counts as their highest, as it does for an auditor.
+    function test_takesAClockBeyond48BitsAsTheirHighest() public {
+        uint8[] memory none = new uint8[](1);
+        uint8[] memory marked = new uint8[](1);
+        marked[0] = Verdict.CLOCK_NOT_FORWARD;
+        uint64 highest = type(uint48).max;
+        // A quote shows 100 more.
+        uint64[5] memory shown = [highest - 1, highest, highest + 1, highest + 2, type(uint64).max];
+        for (uint256 i = 0; i < shown.length; ++i) {
+            tpmState.clockMs = shown[i] - 100;
+            _judgesNext(i < 2 ? none : marked);
+            (, , , uint64 clockMs) = log.clock(tpm.hostId);
+            equal(clockMs, i == 0 ? highest - 1 : highest, "clock");
+        }
+        // Nor does it run over into the counts of restarts and resets.
+        (tpmState.restartCount, tpmState.clockMs) = (2, type(uint64).max - 100);
+        _judgesNext(none);
+        (tpmState.restartCount, tpmState.clockMs) = (3, 0);
+        _judgesNext(none);
     }
 
     function test_marksACounterThatDoesNotGoForward() public {

@@ -15,12 +15,14 @@ contract TpmQuoteTest is Rig {
     QuoteHarness private harness;
     string private ecc;
     string private rsa;
+    string private rsaLow;
 
     function setUp() public {
         VM.roll(1000);
         harness = QuoteHarness(deploy("harness/QuoteHarness", ""));
         ecc = VM.readFile("test/vectors/tpm-quote.json");
         rsa = VM.readFile("test/vectors/tpm-quote-rsa.json");
+        rsaLow = VM.readFile("test/vectors/tpm-quote-rsa-low.json");
     }
 
     // -------------------------------------------------------------------------
@@ -259,7 +261,8 @@ contract TpmQuoteTest is Rig {
     }
 
     function test_refusesASecondFormOfAnRsaSignature() public {
-        Quote memory quote = _capturedRsa();
+        Quote memory quote = _capturedRsa(rsaLow);
+        harness.verify(quote, _name(rsaLow), _nonce(rsaLow));
         bytes memory modulus = _suffix(quote.akPublic, 256);
         bytes[6] memory forms = [
             bytes.concat(hex"00", quote.signature),
@@ -271,7 +274,8 @@ contract TpmQuoteTest is Rig {
         ];
         for (uint256 i = 0; i < forms.length; ++i) {
             quote.signature = forms[i];
-            _refuses(quote, _name(rsa), _nonce(rsa), abi.encodeWithSelector(TpmQuote.QuoteSignatureInvalid.selector));
+            bytes memory error_ = abi.encodeWithSelector(TpmQuote.QuoteSignatureInvalid.selector);
+            _refuses(quote, _name(rsaLow), _nonce(rsaLow), error_);
         }
     }
 
@@ -488,7 +492,7 @@ contract TpmQuoteTest is Rig {
         for (uint256 i = 0; i < length; ++i) part[i] = whole[offset + i];
     }
 
-    /// @dev The sum of two numbers of the same length, big-endian, without its last carry.
+    /// @dev The sum of two numbers of the same length, big-endian. It has that length too, or it would be another number's form.
     function _sum(bytes memory a, bytes memory b) private pure returns (bytes memory sum) {
         sum = new bytes(a.length);
         uint256 carry = 0;
@@ -497,6 +501,7 @@ contract TpmQuoteTest is Rig {
             sum[i - 1] = bytes1(uint8(carry));
             carry >>= 8;
         }
+        equal(carry, 0, "the sum fits");
     }
 
     function _capturedEcc() private view returns (Quote memory) {
@@ -505,11 +510,15 @@ contract TpmQuoteTest is Rig {
     }
 
     function _capturedRsa() private view returns (Quote memory) {
+        return _capturedRsa(rsa);
+    }
+
+    function _capturedRsa(string memory captured) private pure returns (Quote memory) {
         return
             Quote(
-                VM.parseJsonBytes(rsa, ".akPublic"),
-                VM.parseJsonBytes(rsa, ".attest"),
-                VM.parseJsonBytes(rsa, ".signature")
+                VM.parseJsonBytes(captured, ".akPublic"),
+                VM.parseJsonBytes(captured, ".attest"),
+                VM.parseJsonBytes(captured, ".signature")
             );
     }
 

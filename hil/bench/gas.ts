@@ -4,6 +4,7 @@ import { toHex, type Hex } from '../../src/core/bytes.ts'
 import { ACCESS_POLICY, INTERFACES } from '../../src/ledger/abi.ts'
 import { CONTRACT_NAMES } from '../../src/ledger/deployment.ts'
 import { quoteOnLedger } from '../../src/ledger/commit.ts'
+import type { AccessRequest } from '../../src/ledger/state.ts'
 import { table } from '../../src/cli/output.ts'
 import { akQualifiedNameOf } from '../../src/tcg/name.ts'
 import { readHarness } from '../contracts/harness.ts'
@@ -46,7 +47,9 @@ const GOALS: Readonly<Record<string, number>> = {
   'osaka: quote, P-256, over the base transaction': 30_000,
   'berlin: quote, P-256, over the base transaction': 260_000,
   'osaka: record of 256, anchored': 300,
+  'berlin: record of 256, anchored': 300,
   'osaka: record of 256, records, calldata at 16/4': 5_000,
+  'berlin: record of 256, records, calldata at 16/4': 5_000,
   'osaka: checkAccess, four levels deep, cold': 40_000,
   'berlin: checkAccess, four levels deep, cold': 40_000,
 }
@@ -100,9 +103,12 @@ async function figures(scene: Scene): Promise<readonly (readonly [string, number
   const { address: policy } = chain.deployment.contracts.accessPolicy
   const { address: log } = chain.deployment.contracts.auditLog
   const { address: anybody } = await chain.person('anybody')
-  const checkAccess = ACCESS_POLICY.encodeFunctionData('checkAccess', [scene.delegated]) as Hex
-  const access = await chain.meter(anybody, policy, checkAccess)
-  if (BigInt(access.answer) !== 0n) throw new Error(`checkAccess refused with ${access.answer}`)
+  const accessGas = async (request: AccessRequest): Promise<number> => {
+    const checkAccess = ACCESS_POLICY.encodeFunctionData('checkAccess', [request]) as Hex
+    const access = await chain.meter(anybody, policy, checkAccess)
+    if (BigInt(access.answer) !== 0n) throw new Error(`checkAccess refused with ${access.answer}`)
+    return access.gas
+  }
   const batch = await chain.meter(scene.host.speaker.address, log, scene.nextBatch)
   return [
     ['quote, P-256, over the base transaction', await quoteGas(scene, 'P-256')],
@@ -111,7 +117,8 @@ async function figures(scene: Scene): Promise<readonly (readonly [string, number
     ['record of 256, anchored, over the base', share(act('anchor', '256 records') - 21_000)],
     ['record of 256, records, calldata at 16/4', share(batch.gas + batch.intrinsic)],
     ['record of 256, records, as charged', share(act('commit', '256 records'))],
-    ['checkAccess, four levels deep, cold', access.gas],
+    ['checkAccess, four levels deep, cold', await accessGas(scene.delegated)],
+    ['checkAccess, five levels deep, cold', await accessGas(scene.delegatedDeeper)],
     ...CONTRACT_NAMES.map((name) => [`${name}: creation`, chain.creations[name]] as const),
     ...acts.map(({ contract, name, variant, mined }) => {
       return [`${contract}.${name}${variant === '' ? '' : `: ${variant}`}`, mined.gasUsed] as const

@@ -40,10 +40,12 @@ export interface Scene {
   readonly owner: DigestSigner
   readonly data: Hex
   readonly vmmHash: Hex
-  /** Grants, each delegated from the one before; the last is four levels deep. */
+  /** Grants, each delegated from the one before; the fourth is four levels deep. */
   readonly chainOfGrants: readonly Hex[]
-  /** An access that the last of them allows. */
+  /** An access that the fourth of them allows. */
   readonly delegated: AccessRequest
+  /** One that the fifth allows. */
+  readonly delegatedDeeper: AccessRequest
   /** A batch of 256 records of four grants that could come next, as the contract takes it. */
   readonly nextBatch: Hex
   /** How many records the largest batch had that the chain takes in one transaction. */
@@ -193,7 +195,7 @@ async function play(chain: ContractChain): Promise<Scene> {
   await act(owner, 'accessPolicy', 'acceptOwnership', [data], 'again')
 
   // ----------------------------------------------------------------- grants
-  const grantees = await Promise.all(['bob', 'carol', 'dave', 'erin'].map(person))
+  const grantees = await Promise.all(['bob', 'carol', 'dave', 'erin', 'frank'].map(person))
   const grantOf = (parts: Partial<Grant>): Grant => ({
     dataId: data,
     grantee: anybody.address,
@@ -213,14 +215,14 @@ async function play(chain: ContractChain): Promise<Scene> {
   const chainOfGrants: Hex[] = []
   for (const [level, grantee] of grantees.entries()) {
     const parent = chainOfGrants.at(-1) ?? ZERO_HASH
-    const grant = grantOf({ grantee: grantee.address, delegationDepth: 3 - level, parent })
+    const grant = grantOf({ grantee: grantee.address, delegationDepth: 4 - level, parent })
     const variant = level === 0 ? 'by the owner' : level === 1 ? 'delegated' : `delegated, ${level} above`
     await act(level === 0 ? owner : (grantees[level - 1] ?? owner), 'accessPolicy', 'grant', [grant], variant)
     chainOfGrants.push(idOf(grant))
   }
   // Four grants of one owner, as a batch has them, and one that is revoked.
   const direct: Pick<OperationRecord, 'grantId' | 'requester'>[] = []
-  for (const [i, grantee] of [...grantees, anybody].entries()) {
+  for (const [i, grantee] of [...grantees.slice(0, 4), anybody].entries()) {
     const grant = grantOf({ grantee: grantee.address, salt: id(`direct ${i}`) as Hex })
     const signature = await owner.signDigest(fromHex(idOf(grant)))
     const variant = i === 0 ? 'by a key' : `by a key, ${i + 1}`
@@ -284,14 +286,16 @@ async function play(chain: ContractChain): Promise<Scene> {
   const logged = [proofOf(altered, 1), headers[3], 3, path, proofOf(last, 1)]
   await act(anybody, 'auditLog', 'proveContradiction', [denied, last[1]?.seq, ...logged])
 
-  const delegated: AccessRequest = {
-    ...{ dataId: data, grantId: pick(chainOfGrants, 3), requester: pick(grantees, 3).address, operationId: ENCRYPT },
-    ...{ hostId: host.hostId, vmmHash, timestamp, asOf: policyBlock },
-  }
+  const accessOf = (level: number): AccessRequest => ({
+    ...{ dataId: data, grantId: pick(chainOfGrants, level), requester: pick(grantees, level).address },
+    ...{ operationId: ENCRYPT, hostId: host.hostId, vmmHash, timestamp, asOf: policyBlock },
+  })
   const records = await host.records(parts(256))
   const { header, quote } = await host.batch(records)
   const nextBatch = encodeCommit(header, records, quote)
-  return { chain, acts, host, owner, data, vmmHash, chainOfGrants, delegated, nextBatch, largestBatch }
+  const [delegated, delegatedDeeper] = [accessOf(3), accessOf(4)]
+  const grants = { chainOfGrants, delegated, delegatedDeeper }
+  return { chain, acts, host, owner, data, vmmHash, ...grants, nextBatch, largestBatch }
 }
 
 function proofOf(

@@ -1,6 +1,6 @@
 import type { Hex } from '../core/bytes.ts'
-import type { FraudProven } from '../ledger/event.ts'
-import { hashHeader, type BatchHeader } from '../record/batch.ts'
+import type { BatchCommitted, FraudProven } from '../ledger/event.ts'
+import { hashHeader, headAfter, type BatchHeader } from '../record/batch.ts'
 import { signerOf } from '../record/eip712.ts'
 import { FRAUDS, fraudProofHash } from '../record/fraud.ts'
 import { ZERO_HASH } from '../record/hash.ts'
@@ -20,17 +20,20 @@ interface LeafProof {
   readonly path: InclusionPath
 }
 
-/**
- * A proof of fraud is a finding against its host; and where it does not hold, against the ledger that took it. That an omitted
- * record was missing at that block, and that a header is a batch's, the history says.
- *
- * @param addresses every ledger address that ever spoke for the host
- */
+/** What of a host's history its frauds are held against. */
+export interface HostPast {
+  /** Every ledger address that ever spoke for it. */
+  readonly addresses: readonly Hex[]
+  /** Its batches before the proof, oldest first. */
+  readonly batches: readonly BatchCommitted[]
+}
+
+/** A proof of fraud is a finding against its host; and where it does not hold, against the ledger that took it. */
 export async function verifyFraud(
   context: AuditContext,
   findings: FindingLog,
   event: FraudProven,
-  addresses: readonly Hex[],
+  { addresses, batches }: HostPast,
 ): Promise<void> {
   const { hostId, fraud: number, seq, proofHash } = event.args
   const fraud = FRAUDS[number] ?? 'None'
@@ -47,7 +50,8 @@ export async function verifyFraud(
       if (group.hostId !== hostId) throw new RangeError(`a receipt of host ${group.hostId}`)
       if (signer === undefined || !addresses.includes(signer)) throw new RangeError(`a receipt by ${String(signer)}`)
     })
-    const [digestA, digestB] = verifyContent(call, groups, seq, digests)
+    if (call.name === 'proveOmission') for (const { group } of groups) requireOmitted(group, event, batches)
+    const [digestA, digestB] = verifyContent(call, groups, seq, digests, batches)
     const expected = fraudProofHash({ fraud, hostId, seq, digestA, digestB })
     if (expected !== proofHash) throw new RangeError(`expected the hash ${expected}`)
   })
@@ -72,6 +76,7 @@ function verifyContent(
   groups: readonly SignedGroup[],
   seq: bigint,
   [digest = ZERO_HASH, other = ZERO_HASH]: readonly Hex[],
+  batches: readonly BatchCommitted[],
 ): readonly [Hex, Hex] {
   if (name === 'proveOmission') return [digest, ZERO_HASH]
   if (name === 'proveEquivocation') {
@@ -80,11 +85,28 @@ function verifyContent(
     return digest < other ? [digest, other] : [other, digest]
   }
   const header = args['header'] as BatchHeader
+  if (!batches.some(({ args }) => args.firstSeq === header.firstSeq && args.head === headAfter(header))) {
+    throw new RangeError(`no batch of the host has the header ${hashHeader(header)}`)
+  }
   requireDifferent([
     ...groups.map(({ group }) => leafAt(group.groupRoot, group, seq, args['inReceipt'] as LeafProof)),
     leafAt(header.root, header, seq, args['inBatch'] as LeafProof),
   ])
   return [digest, hashHeader(header)]
+}
+
+/** The deadline had passed, and the first of the group's records that the log did not have is the one that is named. */
+function requireOmitted(
+  { firstSeq, count, includeBy }: ReceiptGroup,
+  { args: { seq }, blockNumber }: FraudProven,
+  batches: readonly BatchCommitted[],
+): void {
+  if (blockNumber <= includeBy) throw new RangeError(`the host had time until block ${includeBy.toString()}`)
+  const last = batches.at(-1)?.args
+  const next = last === undefined ? 0n : last.firstSeq + BigInt(last.count)
+  const missing = next > firstSeq ? next : firstSeq
+  if (missing >= firstSeq + BigInt(count)) throw new RangeError(`the log had all records up to ${next.toString()}`)
+  if (seq !== missing) throw new RangeError(`record ${missing.toString()} was the first that was missing`)
 }
 
 function leafAt(root: Hex, at: Pick<ReceiptGroup, 'firstSeq' | 'count'>, seq: bigint, proof?: LeafProof): Hex {

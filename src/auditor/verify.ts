@@ -1,6 +1,6 @@
 import type { Hex } from '../core/bytes.ts'
 import type { Endorsement } from '../evidence/endorsement.ts'
-import type { BatchCommitted, LedgerEvent } from '../ledger/event.ts'
+import type { BatchCommitted, FraudProven, LedgerEvent } from '../ledger/event.ts'
 import { HOST_STATUSES } from '../ledger/state.ts'
 import type { Receipt } from '../record/receipt.ts'
 import { openContext, type AuditContext } from './audit-context.ts'
@@ -14,7 +14,7 @@ import { replay } from './replay.ts'
 import { summarise } from './summarise.ts'
 import { verifyBatch, type BatchContent } from './verify-batch.ts'
 import { verifyApproval } from './verify-decision.ts'
-import { verifyFraud } from './verify-fraud.ts'
+import { verifyFraud, type HostPast } from './verify-fraud.ts'
 import { verifyData, verifyGrant, verifyGrantCancelled, verifyGrantRevoked, verifyOwnership } from './verify-grant.ts'
 import { verifyHost } from './verify-host.ts'
 import { verifyReceipt } from './verify-receipt.ts'
@@ -135,7 +135,7 @@ async function verifyEvents(
         contents.set(event, await verifyBatch(context, found, event, identity))
         return
       case 'FraudProven':
-        return verifyFraud(context, found, event, addressesOf(events, event.args.hostId))
+        return verifyFraud(context, found, event, pastOf(events, event))
       // These follow from approvals and batches: the history says whether they do.
       case 'RegistrarChanged':
       case 'ApproversChanged':
@@ -156,6 +156,15 @@ async function verifyEvents(
     for (const { found } of some) findings.include(found)
   }
   return { contents, endorsements, indirect }
+}
+
+function pastOf(events: readonly LedgerEvent[], fraud: FraudProven): HostPast {
+  const { hostId } = fraud.args
+  const before = events.slice(0, events.indexOf(fraud))
+  const batches = before.filter(
+    (one): one is BatchCommitted => one.name === 'BatchCommitted' && one.args.hostId === hostId,
+  )
+  return { addresses: addressesOf(events, hostId), batches }
 }
 
 /** Every ledger address that ever spoke for a host. */

@@ -40,6 +40,7 @@ const codes: Readonly<Record<string, number>> = {
   // Files and settings of the caller's.
   DEPLOYMENT_INVALID: EXIT.usage,
   DEPLOYMENT_CHANGED: EXIT.usage,
+  DEPLOYMENT_BUSY: EXIT.usage,
   ENDPOINT_INVALID: EXIT.usage,
   TRANSACTION_TYPE_UNSUPPORTED: EXIT.usage,
   KEY_FILE_INVALID: EXIT.usage,

@@ -58,7 +58,7 @@ async function deployFrom(options: { readonly config?: string; readonly json?: b
   // Not left to commander, which would miss it before it sees that it is misspelt.
   if (options.config === undefined) throw new UsageError('USAGE', 'what is to be deployed? Give --config FILE')
   const config = readDeployConfig(resolve(options.config))
-  const done = await withLock(config.output, () => interruptibly(() => deploy(config)))
+  const done = await withLock(config.output, () => interruptibly(() => deploy(config)), { busy: deploymentBusy })
   const report = await output.progress('checking', () => checkedDeployment(config))
   const deployment = await readDeployment(config.output)
   const how = done === 'already' ? 'deployed already, nothing sent' : done === 'resumed' ? 'finished' : 'deployed'
@@ -67,6 +67,10 @@ async function deployFrom(options: { readonly config?: string; readonly json?: b
     `${how}: ${config.output}\n\n${reportText(report, deployment)}`,
   )
   if (!report.ok) process.exitCode = 1
+}
+
+function deploymentBusy(why: string): LedgerError {
+  return new LedgerError('DEPLOYMENT_BUSY', `${why}: wait until it ends, then run this again`)
 }
 
 /** Ctrl-C ends it wherever it is: what is signed is on disk, and all that is lost is the time. */
@@ -207,8 +211,16 @@ function reportText({ ok, checks, roles, chain, capacity }: DeploymentReport, de
     ['block gas', String(chain.blockGasLimit)],
     ['P-256', chain.p256Precompile ? 'precompile at 0x100' : 'no precompile: verified in Solidity, ten times the gas'],
     ['base fee', chain.baseFee ? 'yes' : 'none'],
-    ['transaction', `${profile.maxTransactionBytes} bytes by the file, ${capacity.transactionGas} gas`],
-    ['a batch', `${capacity.records} records (${capacity.byTransactionSize} by size, ${capacity.byGas} by gas)`],
+    [
+      'transaction',
+      `${profile.maxTransactionBytes} bytes by the file${capacity === undefined ? '' : `, ${capacity.transactionGas} gas`}`,
+    ],
+    [
+      'a batch',
+      capacity === undefined
+        ? 'not known: the chain refuses transactions of the size in the file'
+        : `${capacity.records} records (${capacity.byTransactionSize} by size, ${capacity.byGas} by gas)`,
+    ],
   ]
   const differences = failed.map(
     ({ check, expected, found }) => `${check}\n  expected ${expected}\n  found    ${found === '' ? 'nothing' : found}`,

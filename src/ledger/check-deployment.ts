@@ -39,7 +39,8 @@ export interface DeploymentReport {
     /** Whether blocks have a base fee, so that transactions of type 2 are taken (EIP-1559). */
     readonly baseFee: boolean
   }
-  readonly capacity: BatchCapacity
+  /** Undefined where the chain does not take what the file says: how many fit into what it does take is not known. */
+  readonly capacity?: BatchCapacity
 }
 
 /**
@@ -56,17 +57,19 @@ export async function checkDeployment(
   const rpc = new RpcEndpoint(rpcUrl, timeoutMs)
   try {
     const chainId = await readChainId(rpc)
-    const checks = [check('chain id', String(deployment.chainId), String(chainId))]
-    for (const name of CONTRACT_NAMES) checks.push(...(await checkCode(rpc, deployment, name)))
+    const contracts = [check('chain id', String(deployment.chainId), String(chainId))]
+    for (const name of CONTRACT_NAMES) contracts.push(...(await checkCode(rpc, deployment, name)))
     // Who was named when is only told by events from the right block on.
-    if (checks.every(({ ok }) => ok)) {
-      checks.push(check('block', String(deployment.block), await firstBlock(rpc, deployment)))
+    if (contracts.every(({ ok }) => ok)) {
+      contracts.push(check('block', String(deployment.block), await firstBlock(rpc, deployment)))
     }
     const chain = await readChain(rpc)
-    checks.push(...(await checkProfile(rpc, deployment, chain.baseFee)))
-    const roles = checks.every(({ ok }) => ok) ? { roles: await readRoles(rpcUrl, deployment, checks) } : {}
-    const capacity = batchCapacity(deployment.profile, chain)
-    return { ok: checks.every(({ ok }) => ok), checks, ...roles, chain, capacity }
+    const profile = await checkProfile(rpc, deployment, chain.baseFee)
+    const checks = [...contracts, ...profile]
+    // Whose roles they are depends on the contracts, not on what else the chain takes.
+    const roles = contracts.every(({ ok }) => ok) ? { roles: await readRoles(rpcUrl, deployment, checks) } : {}
+    const capacity = profile.every(({ ok }) => ok) ? { capacity: batchCapacity(deployment.profile, chain) } : {}
+    return { ok: checks.every(({ ok }) => ok), checks, ...roles, chain, ...capacity }
   } finally {
     rpc.close()
   }

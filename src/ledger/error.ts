@@ -10,6 +10,7 @@ import { CodedError } from '../core/error.ts'
  * - `CHAIN_ID_MISMATCH`, `CODE_MISMATCH`: the node serves another chain, or other code, than the deployment file says
  * - `DEPLOYMENT_FAILED`: the contracts could not be deployed as they were compiled
  * - `DEPLOYMENT_CHANGED`: a deployment was begun with other settings, or from another account
+ * - `DEPLOYMENT_BUSY`: another process has been deploying the same set for too long
  * - `BLOCK_UNKNOWN`: the node has no such block
  * - `REVERTED`: a contract refused; `reason` says how
  * - `TRANSACTION_TOO_LARGE`: over the chain profile's limit; nothing was sent
@@ -32,6 +33,7 @@ export type LedgerErrorCode =
   | 'CODE_MISMATCH'
   | 'DEPLOYMENT_FAILED'
   | 'DEPLOYMENT_CHANGED'
+  | 'DEPLOYMENT_BUSY'
   | 'BLOCK_UNKNOWN'
   | 'REVERTED'
   | 'TRANSACTION_TOO_LARGE'

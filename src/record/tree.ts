@@ -39,11 +39,13 @@ export function rootFromPath(leaf: Hex, index: number, count: number, path: Incl
   if (!Number.isInteger(index) || !Number.isInteger(count) || index < 0 || index >= count) return undefined
   let node = leaf
   let used = 0
-  for (let at = index, width = count; width > 1; at >>= 1, width = (width + 1) >>> 1) {
-    if ((at ^ 1) >= width) continue
+  // No bit operations: a count has 32 bits, and one more than the highest would be none.
+  for (let at = index, width = count; width > 1; at = Math.floor(at / 2), width = Math.ceil(width / 2)) {
+    const isRight = at % 2 === 1
+    if (!isRight && at + 1 >= width) continue
     const sibling = path[used++]
     if (sibling === undefined || !/^0x[0-9a-f]{64}$/.test(sibling)) return undefined
-    node = at & 1 ? parent(sibling, node) : parent(node, sibling)
+    node = isRight ? parent(sibling, node) : parent(node, sibling)
   }
   return used === path.length ? node : undefined
 }

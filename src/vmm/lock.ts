@@ -4,6 +4,14 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { VmmError } from './error.ts'
 
+/** How whoever waits for a lock does it. */
+export interface LockOptions {
+  /** How long; by default a minute. */
+  readonly patienceMs?: number
+  /** What is thrown then; by default a `LOG_BUSY`. */
+  readonly busy?: (why: string) => Error
+}
+
 const PATIENCE_MS = 60_000
 const RETRY_MS = 5
 
@@ -13,10 +21,10 @@ const RETRY_MS = 5
  *
  * The lock is a name in Linux's abstract socket namespace (unix(7)), which the kernel frees when its holder dies.
  *
- * @throws VmmError `LOG_BUSY` when another holds it for a minute
+ * @throws VmmError `LOG_BUSY`, or what the caller has for it, when another holds it for a minute
  */
-export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const holder = await acquire(path)
+export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
+  const holder = await acquire(path, options)
   try {
     return await work()
   } finally {
@@ -24,17 +32,21 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
   }
 }
 
-async function acquire(path: string): Promise<Server> {
+async function acquire(path: string, { patienceMs = PATIENCE_MS, busy = logBusy }: LockOptions): Promise<Server> {
   const name = `\0attestry/vmm/${createHash('sha256').update(resolve(path)).digest('hex')}`
-  const deadline = Date.now() + PATIENCE_MS
+  const deadline = Date.now() + patienceMs
   for (;;) {
     const holder = await bind(name)
     if (holder !== undefined) return holder
     if (Date.now() > deadline) {
-      throw new VmmError('LOG_BUSY', `another process has been working on ${path} for ${PATIENCE_MS} ms`)
+      throw busy(`another process has been working on ${path} for ${patienceMs} ms`)
     }
     await sleep(RETRY_MS)
   }
+}
+
+function logBusy(why: string): VmmError {
+  return new VmmError('LOG_BUSY', why)
 }
 
 /** A server under that name, or undefined where there is one. */

@@ -3,7 +3,7 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { setBalance } from '../../hil/stack/anvil.ts'
+import { setBalance, type Hardfork } from '../../hil/stack/anvil.ts'
 import { stopProcess } from '../../hil/stack/process.ts'
 import { createSoftHsm } from '../../hil/stack/softhsm.ts'
 import { manufactureSwtpm, startSwtpm, swtpmTrustAnchors } from '../../hil/stack/swtpm.ts'
@@ -43,13 +43,13 @@ export type HeaderParts = Partial<BatchHeader>
  */
 export type Rig = Awaited<ReturnType<typeof startRig>>
 
-export async function startRig() {
+export async function startRig(hardfork: Hardfork = 'osaka') {
   const dir = await mkdtemp(join(tmpdir(), 'attestry-audit-'))
   const [tpmDir, hsmDir, trustDir, vmmDir] = [join(dir, 'tpm'), join(dir, 'hsm'), join(dir, 'trust'), join(dir, 'vmm')]
   for (const path of [tpmDir, hsmDir, trustDir, vmmDir]) await mkdir(path)
   await writeFile(join(vmmDir, 'qemu'), 'qemu')
   const [local, { process: swtpm, tcti }, token] = await Promise.all([
-    startLocalLedger(),
+    startLocalLedger(hardfork === 'berlin' ? 0 : 2, hardfork),
     manufactureSwtpm(tpmDir).then(() => startSwtpm(tpmDir)),
     createSoftHsm(hsmDir, { label: 'audit', pin: '1234', soPin: '5678' }),
   ])

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { getCreateAddress } from 'ethers'
 import { setBalance, startAnvil } from '../../hil/stack/anvil.ts'
 import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
 import type { Hex } from '../../src/core/bytes.ts'
@@ -11,8 +14,9 @@ import { CONTRACT_NAMES, parseDeployment, type Deployment } from '../../src/ledg
 import { RpcEndpoint } from '../../src/ledger/rpc.ts'
 import { keyFileSigner } from '../../src/ledger/signer.ts'
 import { stringify } from '../../src/record/json.ts'
+import { RpcProxy } from '../agent/rpc-proxy.ts'
 import { keyFile } from '../ledger/local-ledger.ts'
-import { attestry, faultOf, startAttestry } from './command.ts'
+import { attestry, attestryIn, faultOf, startAttestry } from './command.ts'
 
 const APPROVERS = ['0x70997970c51812dc3a010c7d01b50e0d17dc79c8', '0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc'] as const
 
@@ -54,9 +58,9 @@ describe('attestry ledger', function () {
     return { config, output, address, plan: `${output}.plan` }
   }
 
-  async function sentBy(address: Hex): Promise<number> {
+  async function sentBy(address: Hex, block: 'latest' | 'pending' = 'latest'): Promise<number> {
     const endpoint = new RpcEndpoint(rpc, 5000)
-    const count = await endpoint.request('eth_getTransactionCount', [address, 'latest'])
+    const count = await endpoint.request('eth_getTransactionCount', [address, block])
     endpoint.close()
     return Number(count)
   }
@@ -107,22 +111,74 @@ describe('attestry ledger', function () {
     assert.ok(Number(capacity?.['records']) > 600)
   })
 
-  it('ends with one set however often it is killed, at whatever moment', async () => {
-    const { config, output, address } = await place()
-    let kills = 0
-    for (let delayMs = 300; !existsSync(output); delayMs += 90) {
-      const run = startAttestry('ledger', 'deploy', '--config', config)
-      const ended = new Promise<void>((resolve) => void run.once('exit', () => resolve()))
-      const timer = setTimeout(() => run.kill('SIGKILL'), delayMs)
-      await ended
-      clearTimeout(timer)
-      if (run.signalCode === 'SIGKILL') kills++
+  describe('killed', () => {
+    let proxy: RpcProxy
+
+    beforeEach(async () => {
+      proxy = await RpcProxy.open(rpc)
+    })
+    afterEach(async () => proxy.close())
+
+    /** Runs it again to the end: one set, where the first four transactions of its deployer are meant to put it. */
+    async function endsWithOneSet(at: Awaited<ReturnType<typeof place>>, done: string): Promise<void> {
+      const again = await attestry('ledger', 'deploy', '--config', at.config, '--json')
+      assert.deepEqual([again.code, again.json()['done'], again.json()['ok']], [0, done, true])
+      assert.equal(await sentBy(at.address), 4)
+      assert.ok(!existsSync(at.plan))
+      const { contracts } = await deploymentOf(at.output)
+      assert.deepEqual(
+        CONTRACT_NAMES.map((name) => contracts[name].address),
+        CONTRACT_NAMES.map((_, nonce) => getCreateAddress({ from: at.address, nonce }).toLowerCase()),
+      )
     }
-    assert.ok(kills >= 3, `killed ${kills} times`)
-    const { code } = await attestry('ledger', 'deploy', '--config', config)
-    assert.equal(code, 0)
-    assert.equal(await sentBy(address), 4)
-    assert.equal((await attestry('ledger', 'check', '--rpc', rpc, '--deployment', output)).code, 0)
+
+    const throughProxy = (text: string): string => text.replace(/rpc = .*/, `rpc = "${proxy.url}"`)
+
+    for (let n = 0; n < 4; n++) {
+      for (const [moment, method, when, sent] of [
+        [`before the node has transaction ${n}`, 'eth_sendRawTransaction', 'request', n],
+        [`after the node took transaction ${n}`, 'eth_sendRawTransaction', 'answer', n + 1],
+        [`waiting for receipt ${n}`, 'eth_getTransactionReceipt', 'request', 4],
+        [`with receipt ${n} on its way`, 'eth_getTransactionReceipt', 'answer', 4],
+      ] as const) {
+        it(`${moment}, it ends with one set`, async () => {
+          const at = await place(throughProxy)
+          const subjects = new Set<unknown>()
+          const held = proxy.hold((request) => {
+            if (request.method === method) subjects.add(request.params[0])
+            return request.method === method && subjects.size === n + 1
+          }, when)
+          const run = startAttestry('ledger', 'deploy', '--config', at.config)
+          const ended = once(run, 'exit')
+          await Promise.race([held.arrived, ended])
+          run.kill('SIGKILL')
+          await ended
+          held.drop()
+          assert.equal(run.signalCode, 'SIGKILL')
+          assert.equal(await sentBy(at.address, 'pending'), sent)
+          assert.ok(existsSync(at.plan) && !existsSync(at.output))
+          await endsWithOneSet(at, 'resumed')
+        })
+      }
+    }
+
+    for (const [moment, there, sent, done] of [
+      ['before 0', [false, false], 0, 'deployed'],
+      ['after 0', [true, false], 0, 'resumed'],
+      ['before 1', [true, false], 4, 'resumed'],
+      ['after 1', [true, true], 4, 'already'],
+    ] as const) {
+      it(`${moment.replace(' 0', ' the plan').replace(' 1', ' the deployment file')} gets its name, it ends with one set`, async () => {
+        const at = await place()
+        const preload = fileURLToPath(new URL('kill-at-rename.ts', import.meta.url))
+        const environment = { KILL_AT_RENAME: moment, NODE_OPTIONS: `--import ${preload}` }
+        const killed = await attestryIn(environment, 'ledger', 'deploy', '--config', at.config)
+        assert.equal(killed.code, null)
+        assert.deepEqual([existsSync(at.plan), existsSync(at.output)], there)
+        assert.equal(await sentBy(at.address), sent)
+        await endsWithOneSet(at, done)
+      })
+    }
   })
 
   it('refuses a deployment file of other settings in its place, and sends nothing', async () => {

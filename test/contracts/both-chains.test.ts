@@ -5,23 +5,24 @@ import { playScene, type Scene } from '../../hil/contracts/scene.ts'
 import type { AuditCode } from '../../src/auditor/audit-code.ts'
 import { auditLedger } from '../../src/auditor/verify.ts'
 import { fromHex, toHex, type Hex } from '../../src/core/bytes.ts'
-import { AUDIT_LOG, INTERFACES } from '../../src/ledger/abi.ts'
+import { INTERFACES } from '../../src/ledger/abi.ts'
 import { decodeCommit, encodeAnchor, encodeCommit } from '../../src/ledger/commit.ts'
 import { CONTRACT_NAMES } from '../../src/ledger/deployment.ts'
-import { isLedgerError } from '../../src/ledger/error.ts'
-import { batchLeaf, type BatchHeader } from '../../src/record/batch.ts'
+import type { BatchHeader } from '../../src/record/batch.ts'
 import { grantId, type Grant } from '../../src/record/grant.ts'
 import { ZERO_ADDRESS, ZERO_HASH, keccak256 } from '../../src/record/hash.ts'
-import { pathToPeak } from '../../src/record/mountain-range.ts'
-import { leafOf, type OperationRecord } from '../../src/record/record.ts'
-import { inclusionPath } from '../../src/record/tree.ts'
+import type { OperationRecord } from '../../src/record/record.ts'
+import { verdictsOf } from '../../src/record/verdict.ts'
 import { altered } from '../auditor/lying.ts'
 import { Draw } from './draw.ts'
+import { FraudDifferential } from './fraud-differential.ts'
+import type { Logged } from './fraud-draw.ts'
 import { request } from './harness-calls.ts'
 
 const SEED = Number(process.env.RECORD_SEED ?? 20261124)
 const BATCHES = Number(process.env.RECORD_BATCHES ?? 40)
-const MAX_U64 = 2n ** 64n - 1n
+const PROOFS = Number(process.env.RECORD_PROOFS ?? 300)
+const [MAX_U48, MAX_U64] = [2n ** 48n - 1n, 2n ** 64n - 1n]
 
 /** What an audit of a scene finds that is true: its hosts have no certificates, and one was made to contradict itself. */
 const TRUE_FINDINGS: readonly AuditCode[] = [
@@ -38,15 +39,22 @@ const MISDEEDS: readonly AuditCode[] = [
   ...(['POLICY_BLOCK_FUTURE', 'POLICY_BLOCK_STALE', 'TIMESTAMP_FAR', 'PCR_SELECTION_UNFIT'] as const),
 ]
 
-/** A batch that was committed, with what it is made of. */
-interface Logged {
-  readonly header: BatchHeader
-  readonly records: readonly OperationRecord[]
-}
+/** What the contract must have answered at least once, or the draws prove little. */
+const ANSWERS: readonly string[] = [
+  ...['taken', 'ReceiptSignatureInvalid', 'DeadlineAhead', 'NothingOmitted'].map((one) => `proveOmission: ${one}`),
+  ...['taken', 'ReceiptSignatureInvalid', 'OtherHost', 'SeqOutside', 'LeafNotInGroup', 'NoContradiction'].map(
+    (one) => `proveEquivocation: ${one}`,
+  ),
+  ...['taken', 'ReceiptSignatureInvalid', 'OtherHost', 'SeqOutside', 'LeafNotInGroup', 'LeafNotInBatch'].map(
+    (one) => `proveContradiction: ${one}`,
+  ),
+  ...['BatchNotInLog', 'NoContradiction'].map((one) => `proveContradiction: ${one}`),
+]
 
 for (const hardfork of ['osaka', 'berlin'] as const) {
   describe(`the contracts on ${hardfork} (RECORD_SEED=${SEED} RECORD_BATCHES=${BATCHES})`, function () {
     this.timeout(300_000)
+    this.retries(0)
     let scene: Scene
     const drawn: Logged[] = []
 
@@ -114,7 +122,31 @@ for (const hardfork of ['osaka', 'berlin'] as const) {
       assert.ok(!found.has('FRAUD_UNFOUNDED'))
     })
 
-    it('agrees with an audit on batches of any records', async () => {
+    it('keeps clocks up to what a slot holds, and takes those beyond as the highest', async () => {
+      const { chain, host } = scene
+      host.restartCount++
+      const verdicts: number[] = []
+      for (const clock of [MAX_U48 - 1n, MAX_U48, MAX_U48 + 1n, MAX_U48 + 2n, MAX_U64]) {
+        // A quote shows 100 more.
+        host.clockMs = clock - 100n
+        const records = await host.records([partsOf(scene)])
+        const { header, quote } = await host.batch(records)
+        const { address } = chain.deployment.contracts.auditLog
+        const { logs } = await chain.sendRaw(host.speaker, address, encodeCommit(header, records, quote))
+        const committed = logs.find(({ name }) => name === 'BatchCommitted')
+        assert.ok(committed?.name === 'BatchCommitted')
+        verdicts.push(...fromHex(committed.args.verdicts))
+      }
+      assert.deepEqual(
+        verdicts.map((verdict) => verdictsOf(verdict).includes('CLOCK_NOT_FORWARD')),
+        [false, false, true, true, true],
+      )
+      assert.equal((await chain.ledger.clock(host.hostId)).clockMs, MAX_U48)
+      host.restartCount++
+      host.clockMs = 5000n
+    })
+
+    it('agrees with an audit on batches of any records, and on those clocks', async () => {
       const draw = new Draw(SEED)
       const { chain, delegated, host } = scene
       // So far that the block as of which most records were checked becomes too old after some of the batches.
@@ -142,35 +174,24 @@ for (const hardfork of ['osaka', 'berlin'] as const) {
       )
     })
 
-    it('reads receipts, trees and ranges of batches as they are made here', async () => {
-      const draw = new Draw(SEED + 1)
-      const { chain, host } = scene
-      const leaves = [...(await headersOf(scene))].map(batchLeaf)
-      assert.equal(leaves.length, await chain.ledger.batches(host.hostId))
-      for (const { header, records } of drawn) {
-        const index = draw.below(records.length)
-        const leaf = leafOf(at(records, index))
-        const inBatch = { leaf, path: inclusionPath(records.map(leafOf), index) }
-        // A receipt over some of the batch's records, this one among them.
-        const from = draw.below(index + 1)
-        const some = records.slice(from, index + 1 + draw.below(records.length - index))
-        const receipt = await host.receipt(some, MAX_U64)
-        const inReceipt = { leaf, path: inclusionPath(some.map(leafOf), index - from) }
-        const batch = leaves.indexOf(batchLeaf(header))
-        const path = pathToPeak(leaves, batch)
-        const { seq } = at(records, index)
-        const proof = [receipt, seq, inReceipt, header, batch, path, inBatch]
-        // All of it holds, and there is no contradiction in it.
-        assert.equal(await refusal(scene, 'proveContradiction', proof), 'NoContradiction')
-        const [altered, error] = draw.pick<readonly [readonly unknown[], string]>([
-          [[{ ...receipt, signature: flipped(receipt.signature) }, ...proof.slice(1)], 'ReceiptSignatureInvalid'],
-          [[...proof.slice(0, 2), { ...inReceipt, leaf: ZERO_HASH }, ...proof.slice(3)], 'LeafNotInGroup'],
-          [[...proof.slice(0, 4), batch + 1, ...proof.slice(5)], 'BatchNotInLog'],
-          [[...proof.slice(0, 5), [...path, ZERO_HASH], inBatch], 'BatchNotInLog'],
-          [[...proof.slice(0, 6), { ...inBatch, leaf: ZERO_HASH }], 'LeafNotInBatch'],
-        ])
-        assert.equal(await refusal(scene, 'proveContradiction', altered), error)
-      }
+    describe('a receipt or a proof of fraud', () => {
+      let differential: FraudDifferential
+
+      before(async () => {
+        const { host, chain } = scene
+        const ahead = await host.records(Array.from({ length: 5 }, () => partsOf(scene)))
+        differential = await FraudDifferential.open(scene, drawn, ahead)
+        assert.equal((await headersOf(scene)).length, await chain.ledger.batches(host.hostId))
+      })
+
+      it('is found to be the same as the auditor finds it, for the same reason', async () => {
+        await differential.compareProofs(new Draw(SEED + 1), PROOFS)
+        await differential.compareReceipts(new Draw(SEED + 3), PROOFS)
+        const { counts } = differential
+        console.log(`        ${[...counts].map(([answer, count]) => `${answer} ${count}`).join('\n        ')}`)
+        const missing = ANSWERS.filter((answer) => !counts.has(answer))
+        if (PROOFS >= 300) assert.deepEqual(missing, [], 'what no draw came to')
+      })
     })
 
     it('gives grants the ids that are given here', async () => {
@@ -242,17 +263,6 @@ async function headersOf({ chain, host }: Scene): Promise<readonly BatchHeader[]
   return headers
 }
 
-/** The error with which a call of the log would revert. */
-async function refusal({ chain }: Scene, name: string, args: readonly unknown[]): Promise<string> {
-  try {
-    await chain.ledger.call('auditLog', AUDIT_LOG.encodeFunctionData(name, args) as Hex)
-  } catch (error) {
-    if (isLedgerError(error, 'REVERTED')) return AUDIT_LOG.parseError(error.data ?? '0x')?.name ?? 'an unknown error'
-    throw error
-  }
-  return 'none'
-}
-
 /** Sometimes the TPM's clock falls back, or it shows another VMM. */
 function upset(draw: Draw, host: OpenHost): void {
   if (draw.chance(15)) host.clockMs -= 1000n
@@ -310,13 +320,6 @@ function drawGrant(draw: Draw): Grant {
   }
 }
 
-/** The same signature but for a bit of r. */
-function flipped(signature: Hex): Hex {
-  const bytes = fromHex(signature)
-  bytes[7] = (bytes[7] ?? 0) ^ 1
-  return toHex(bytes)
-}
-
 /** docs/formats.md, "Storage". */
 function slot(key: Hex, mapping: bigint): Hex {
   return keccak256(fromHex(AbiCoder.defaultAbiCoder().encode(['bytes32', 'uint256'], [key, mapping])))
@@ -328,10 +331,4 @@ function toWord(value: bigint): Hex {
 
 function toQuantity(value: bigint): Hex {
   return `0x${value.toString(16)}`
-}
-
-function at<T>(list: readonly T[], index: number): T {
-  const item = list[index]
-  assert.ok(item !== undefined)
-  return item
 }

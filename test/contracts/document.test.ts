@@ -19,7 +19,9 @@ const SECTIONS: readonly (readonly [string, ContractName, readonly string[]])[] 
 /** OpenZeppelin's, which nothing can come to: domain strings are short, and blocks only go up. */
 const UNREACHABLE = ['InvalidShortString', 'StringTooLong', 'CheckpointUnorderedInsertion']
 
-describe('docs/contracts.md', () => {
+describe('docs/contracts.md', function () {
+  this.retries(0)
+
   for (const [section, contract, shared] of SECTIONS) {
     describe(section, () => {
       const names = (type: string, wanted: (fragment: Fragment & { constant?: boolean }) => boolean = () => true) =>

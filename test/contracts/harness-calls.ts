@@ -41,6 +41,22 @@ export async function request(rpc: string, method: string, params: readonly unkn
   return result
 }
 
+/** What a call reverts with, undefined where it does not. @throws AssertionError when it is refused otherwise */
+export async function refusalOf(
+  rpc: string,
+  call: { readonly from?: Hex; readonly to: Hex; readonly data: Hex },
+): Promise<Hex | undefined> {
+  const response = await fetch(rpc, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_call', params: [call, 'latest'] }),
+  })
+  const { error } = (await response.json()) as { error?: { message: string; data?: Hex } }
+  if (error === undefined) return undefined
+  assert.ok(error.data !== undefined, `eth_call: ${error.message}`)
+  return error.data
+}
+
 const selectors = new Map<string, string>()
 
 function selectorOf(signature: string): string {

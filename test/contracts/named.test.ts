@@ -14,7 +14,9 @@ const tests = textOf('test/*.t.sol')
 const declared = (kind: string): string[] =>
   [...sources.matchAll(new RegExp(`^\\s*${kind} (\\w+)\\(`, 'gm'))].map(([, name]) => name ?? '')
 
-describe('the contracts’ unit tests', () => {
+describe('the contracts’ unit tests', function () {
+  this.retries(0)
+
   it('expect every error by its name', () => {
     const errors = declared('error')
     assert.ok(errors.length > 70)

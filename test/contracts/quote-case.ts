@@ -59,7 +59,8 @@ export function capturedSpecimens(): readonly Specimen[] {
     ['ecc', 'rsa'].map((kind) => ofFiles(capture, `ak_${kind}`, `quote_${kind}`, false)),
   )
   const primary = ofFiles('swtpm-primary-ak', 'ak', 'quote', true)
-  return [ofVector('tpm-quote'), ofVector('tpm-quote-rsa'), primary, ...captures]
+  const vectors = ['tpm-quote', 'tpm-quote-rsa', 'tpm-quote-rsa-low'].map(ofVector)
+  return [...vectors, primary, ...captures]
 }
 
 /** Quotes that a TPM makes now: by an ECC and an RSA AK, over one bank and two, and over a PCR that nobody selected. */

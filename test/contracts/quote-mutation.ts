@@ -23,15 +23,49 @@ const STRUCTURE: Readonly<Partial<Record<Part, readonly number[]>>> = {
   attest: [...range(0, 10), 42, 43, 92, ...range(101, 120)],
 }
 
+/** Draws cases that were never drawn before, each from a specimen that it says, and none of them a specimen. */
+export class Mutations {
+  readonly #draw: Draw
+  readonly #all: readonly Specimen[]
+  readonly #seen = new Set<string>()
+  /** How often a case was drawn that was there already. */
+  repeated = 0
+
+  /** @param all whose parts may come into any case */
+  constructor(draw: Draw, all: readonly Specimen[]) {
+    this.#draw = draw
+    this.#all = all
+    for (const specimen of all) this.#seen.add(keyOf(specimen))
+  }
+
+  /** A change of one of these specimens. */
+  next(specimens: readonly Specimen[]): QuoteCase {
+    for (;;) {
+      const drawn = mutate(this.#draw, specimens, this.#all)
+      const key = keyOf(drawn)
+      if (!this.#seen.has(key)) {
+        this.#seen.add(key)
+        return drawn
+      }
+      this.repeated++
+    }
+  }
+}
+
+/** All that a verifier is asked: two cases of one key are one. */
+export function keyOf({ quote, akQualifiedName, qualifyingData }: QuoteCase): string {
+  return [quote.akPublic, quote.attest, quote.signature, akQualifiedName, qualifyingData].map(toHex).join()
+}
+
 /**
  * Another case, made from a specimen by one or two changes. Often what the changes broke is made good again, so that the next
  * check is come to: the names, the qualifying data and, where the key is the test's own, the signature.
  */
-export function mutate(draw: Draw, specimens: readonly Specimen[]): QuoteCase {
+function mutate(draw: Draw, specimens: readonly Specimen[], all: readonly Specimen[]): QuoteCase {
   const specimen = draw.pick(specimens)
   const { quote, akQualifiedName, qualifyingData } = specimen
   const mutant: Mutant = { ...quote, akQualifiedName, qualifyingData }
-  do draw.pick(MUTATIONS)(mutant, draw, specimens, specimen)
+  do draw.pick(MUTATIONS)(mutant, draw, all, specimen)
   while (draw.chance(25))
   if (draw.chance(60)) mutant.akQualifiedName = nameOfArea(mutant.akPublic)
   if (draw.chance(60)) mutant.attest = put(mutant.attest, 10, mutant.akQualifiedName)

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setBalance, startAnvil } from '../../hil/stack/anvil.ts'
+import { setBalance, startAnvil, type Hardfork } from '../../hil/stack/anvil.ts'
 import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
 import { toHex, type Hex } from '../../src/core/bytes.ts'
 import { deployContracts } from '../../src/ledger/deploy.ts'
@@ -21,9 +21,9 @@ export interface LocalLedger {
   stop(): Promise<void>
 }
 
-export async function startLocalLedger(transactionType: 0 | 2 = 2): Promise<LocalLedger> {
+export async function startLocalLedger(transactionType: 0 | 2 = 2, hardfork: Hardfork = 'osaka'): Promise<LocalLedger> {
   const dir = await mkdtemp(join(tmpdir(), 'attestry-ledger-'))
-  const { process, rpc } = await startAnvil(dir, { blockTimeS: 0.2 })
+  const { process, rpc } = await startAnvil(dir, { blockTimeS: 0.2, hardfork })
   const signer = async (name: string): Promise<DigestSigner> => {
     const made = await keyFileSigner(await keyFile(dir, name))
     await setBalance(rpc, made.address)
@@ -34,7 +34,7 @@ export async function startLocalLedger(transactionType: 0 | 2 = 2): Promise<Loca
     registrars: [owner.address],
     approvers: [owner.address],
     threshold: 1,
-    profile: { transactionType, maxTransactionBytes: 131_072 },
+    profile: { transactionType, maxTransactionBytes: hardfork === 'berlin' ? 65_536 : 131_072 },
   })
   const stop = async (): Promise<void> => {
     await stopProcess(process)

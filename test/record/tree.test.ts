@@ -82,6 +82,15 @@ describe('rootFromPath', () => {
       assert.equal(rootFromPath(mine, 0, 4, [first, bad]), undefined)
     }
   })
+
+  it('takes a path of the right length alone for the largest count and index', () => {
+    const count = 2 ** 32 - 1
+    const [only, sibling] = [1, 2].map((byte) => toHex(new Uint8Array(32).fill(byte))) as [Hex, Hex]
+    for (const index of [0, 2 ** 31, count - 2]) {
+      assert.equal(rootFromPath(only, index, count, [sibling]), undefined)
+      assert.notEqual(rootFromPath(only, index, count, Array<Hex>(32).fill(sibling)), undefined)
+    }
+  })
 })
 
 function leavesOf(count: number): readonly Hex[] {
