@@ -1,15 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { concat } from '../../src/core/bytes.ts'
+import { parseAppraisalPolicy } from '../../src/evidence/appraisal-policy.ts'
 import { parseCertificate } from '../../src/evidence/certificate.ts'
+import { decodeEvidence, encodeEvidence } from '../../src/evidence/evidence-file.ts'
+import { parseRevocationList } from '../../src/evidence/revocation-list.ts'
 import { parseReceipt, parseRecord, parseSignedRequest } from '../../src/record/parse.ts'
 import { decodeQuoteAttest, decodeQuoteInfo } from '../../src/tcg/attest.ts'
+import { bootStateOf } from '../../src/tcg/boot-state.ts'
 import { decodeCanonicalLog } from '../../src/tcg/canonical-event-log.ts'
+import { coverageInAllBanks } from '../../src/tcg/event-coverage.ts'
+import { decodeEventData } from '../../src/tcg/event-data.ts'
+import { parseEventLog } from '../../src/tcg/event-log.ts'
 import { decodeAsciiImaLog } from '../../src/tcg/ima-ascii.ts'
 import { imaFindings } from '../../src/tcg/ima-findings.ts'
 import { decodeImaLog, type ImaLog } from '../../src/tcg/ima-log.ts'
 import { parsePcrFile } from '../../src/tcg/pcr-file.ts'
 import { decodePcrSelections } from '../../src/tcg/pcr-selection.ts'
 import { decodePublic } from '../../src/tcg/public.ts'
+import { decodeSignature } from '../../src/tcg/signature.ts'
+import { decodeTpmsQuote } from '../../src/tcg/tpms-attest.ts'
 
 /** One decoder of untrusted bytes. */
 export interface FuzzTarget {
@@ -50,6 +59,29 @@ const json = (parse: (value: unknown) => unknown) => (bytes: Uint8Array) => {
   return parse(value)
 }
 
+const evidence = {
+  quote: { akPublic: Uint8Array.of(1), attest: Uint8Array.of(2), signature: Uint8Array.of(3) },
+  endorsement: { ekPublic: Uint8Array.of(4), ekCertificate: Uint8Array.of(5) },
+  pcrs: new Map([['sha256', new Map([[0, new Uint8Array(32)]])]] as const),
+  eventLog: Uint8Array.of(6),
+}
+const POLICY = `freshness = "none"
+[attestation_key]
+names = ["0x000b${'5a'.repeat(32)}"]
+[tpm]
+assurance = "none"
+[quote]
+pcrs = [0, 10]
+[values]
+0 = ["0x${'5a'.repeat(32)}"]
+[[firmware.events]]
+name = "a"
+pcr = 4
+digests = ["0x${'5a'.repeat(32)}"]
+[ima.files]
+"/a" = ["sha256:${'5a'.repeat(32)}"]
+`
+
 const withFindings = (log: ImaLog) => ({ log, findings: imaFindings(log) })
 
 /** Every decoder of untrusted bytes, by name. */
@@ -62,6 +94,11 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
     decode: decodeQuoteInfo,
     seeds: [Uint8Array.from(Buffer.from(formats.eventLog.quoteInfo.slice(2), 'hex'))],
   },
+  'tpms-quote': {
+    decode: decodeTpmsQuote,
+    seeds: ofCaptures('quote_ecc.attest', 'quote_rsa.attest'),
+  },
+  signature: { decode: decodeSignature, seeds: ofCaptures('quote_ecc.sig', 'quote_rsa.sig') },
   'tpmt-public': {
     decode: decodePublic,
     seeds: [
@@ -79,6 +116,10 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
     ],
   },
   'canonical-log': { decode: decodeCanonicalLog, seeds: [vector('tpm/swtpm-primary-ak/vmm.cel')] },
+  'firmware-log': {
+    decode: firmwareLog,
+    seeds: [...ofCaptures('binary_bios_measurements'), ...firmwareBeginnings()],
+  },
   'ima-log': {
     decode: (bytes) => withFindings(decodeImaLog(bytes)),
     seeds: [...ofCaptures('ima_binary_runtime_measurements'), ...imaEntries()],
@@ -99,6 +140,15 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
     seeds: [...ofCaptures('ek_cert_rsa.der'), vector('tpm/swtpm-primary-ak/ek_cert_ecc_p384.der')],
     anyError: true,
   },
+  'revocation-list': { decode: parseRevocationList, seeds: ofCaptures('ek_cert_rsa.der'), anyError: true },
+  'evidence-file': {
+    decode: (bytes) => decodeEvidence(new TextDecoder().decode(bytes)),
+    seeds: [new TextEncoder().encode(encodeEvidence(evidence))],
+  },
+  'appraisal-policy': {
+    decode: (bytes) => parseAppraisalPolicy(new TextDecoder().decode(bytes)),
+    seeds: [new TextEncoder().encode(POLICY)],
+  },
   'record-json': { decode: json(parseRecord), seeds: formats.records.map(({ record }) => text(record)) },
   'receipt-json': {
     decode: json(parseReceipt),
@@ -108,6 +158,24 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
     decode: json(parseSignedRequest),
     seeds: [text({ request: signed.request, signature, salt: signed.salt })],
   },
+}
+
+/** All that is read of a log: data, coverage, the boot's state. */
+function firmwareLog(bytes: Uint8Array): unknown {
+  const log = parseEventLog(bytes)
+  const events = log.events.map((event) => [decodeEventData(event), coverageInAllBanks(log, event)])
+  return { log, events, state: bootStateOf(log, 'sha256') }
+}
+
+/** The first events of each capture: short inputs are changed more often. */
+function firmwareBeginnings(): readonly Uint8Array[] {
+  return ofCaptures('binary_bios_measurements').map((log) => log.subarray(0, endOfEvents(log, 4)))
+}
+
+function endOfEvents(log: Uint8Array, count: number): number {
+  const { events } = parseEventLog(log)
+  const last = events[count]?.data
+  return last === undefined ? log.length : last.byteOffset + last.length - log.byteOffset
 }
 
 /** Entries of the templates that no capture has. */
