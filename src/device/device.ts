@@ -27,6 +27,11 @@ export interface DeviceOptions {
   readonly isFinal?: (error: Error) => boolean
   /** Whether after an error of a call the process is of no more use, and the next call needs a fresh one. */
   readonly needsRestart?: (error: Error) => boolean
+  /**
+   * Calls that only read. A few of them are given to the process ahead of their turn, so that it need not wait for the
+   * next one; where the process is lost before their turn, the next process makes them.
+   */
+  readonly repeatable?: ReadonlySet<string>
 }
 
 /** `idle`: not started, or ended and free to start again. The others say it themselves. */
@@ -41,6 +46,14 @@ interface Call {
   timer: NodeJS.Timeout | undefined
 }
 
+/** A call that the process has: the first of them it makes, the others wait there for their turn. */
+interface Sent {
+  readonly call: Call
+  readonly answer: Promise<FromDevice>
+}
+
+/** How many calls are given ahead. More of them do not make it faster. */
+const MAX_AHEAD = 3
 const FIRST_BACK_OFF_MS = 100
 const MAX_BACK_OFF_MS = 5000
 
@@ -49,16 +62,19 @@ const MAX_BACK_OFF_MS = 5000
  *
  * Calls run one at a time, in the order in which they came. Each has a deadline that starts when the device takes it;
  * past it the process is killed, and the next call starts another one, with back-off. While the device is not ready a
- * call waits for at most its deadline. A call is never made twice: where it failed with DEADLINE or DIED, whether to
- * make it again is the caller's decision.
+ * call waits for at most its deadline. A call is never made twice, but for one that only reads and was given ahead of its
+ * turn: where it failed with DEADLINE or DIED, whether to make it again is the caller's decision.
  */
 export class Device<Calls extends DeviceCalls<Calls>> {
   readonly #options: DeviceOptions
   readonly #waiting: Call[] = []
+  /** Given to the process ahead of their turn. */
+  readonly #ahead: Sent[] = []
   readonly #closing = new AbortController()
   #process: DeviceProcess | undefined
   #ready = false
   #work: Promise<void> | undefined
+  #making = false
   #backOffMs = 0
   #notBefore = 0
   #lastFailure: Error | undefined
@@ -96,6 +112,7 @@ export class Device<Calls extends DeviceCalls<Calls>> {
     const call: Call = { name, params, deadlineMs, resolve, reject, timer: undefined }
     this.#waiting.push(call)
     if (!this.#ready) this.#limitWaiting(call)
+    this.#giveAhead()
     this.#work ??= this.#run()
     return promise as Promise<Awaited<ReturnType<Calls[Name]>>>
   }
@@ -110,20 +127,40 @@ export class Device<Calls extends DeviceCalls<Calls>> {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length + this.#ahead.length > 0) {
       const process = this.#ready ? this.#process : await this.#start()
-      const call = process === undefined ? undefined : this.#waiting.shift()
-      if (process !== undefined && call !== undefined) await this.#make(call, process)
+      const sent = process === undefined ? undefined : (this.#ahead.shift() ?? this.#give(process))
+      if (process !== undefined && sent !== undefined) await this.#make(sent, process)
     }
     // Here and not in a `finally`: between the end of the loop and that, a call could come and find nobody to make it.
     this.#work = undefined
   }
 
-  async #make(call: Call, process: DeviceProcess): Promise<void> {
+  #give(process: DeviceProcess): Sent | undefined {
+    const call = this.#waiting.shift()
+    return call && { call, answer: process.ask({ kind: 'call', name: call.name, params: call.params }) }
+  }
+
+  /** While a call is being made. */
+  #giveAhead(): void {
+    const { repeatable } = this.#options
+    while (this.#making && this.#ready && this.#process !== undefined && this.#ahead.length < MAX_AHEAD) {
+      const [next] = this.#waiting
+      if (next === undefined || repeatable?.has(next.name) !== true) return
+      const sent = this.#give(this.#process)
+      if (sent === undefined) return
+      // Where nobody waits for it any more it must not count as an error that nobody has handled.
+      sent.answer.catch(() => undefined)
+      this.#ahead.push(sent)
+    }
+  }
+
+  async #make({ call, answer }: Sent, process: DeviceProcess): Promise<void> {
     const late = () =>
       new DeviceError('DEADLINE', `${this.#options.name}: ${call.name} took over ${call.deadlineMs} ms`)
+    this.#making = true
+    this.#giveAhead()
     try {
-      const answer = process.ask({ kind: 'call', name: call.name, params: call.params })
       call.resolve(this.#valueOf(await within(answer, call.deadlineMs, late)))
       this.#backOffMs = 0
     } catch (thrown) {
@@ -133,6 +170,8 @@ export class Device<Calls extends DeviceCalls<Calls>> {
       if (lost) this.#lose(process, error)
       call.reject(error)
       if (lost) await process.exited
+    } finally {
+      this.#making = false
     }
   }
 
@@ -179,6 +218,7 @@ export class Device<Calls extends DeviceCalls<Calls>> {
     this.#process = undefined
     this.#ready = false
     this.#lastFailure = error
+    this.#waiting.unshift(...this.#ahead.splice(0).map(({ call }) => call))
     this.#backOffMs = Math.min(Math.max(2 * this.#backOffMs, FIRST_BACK_OFF_MS), MAX_BACK_OFF_MS)
     this.#notBefore = performance.now() + this.#backOffMs
     for (const call of this.#waiting) this.#limitWaiting(call)
@@ -211,7 +251,7 @@ export class Device<Calls extends DeviceCalls<Calls>> {
   }
 
   #refuseWaiting(error: Error): void {
-    for (const call of this.#waiting.splice(0)) {
+    for (const call of [...this.#ahead.splice(0).map((sent) => sent.call), ...this.#waiting.splice(0)]) {
       clearTimeout(call.timer)
       call.reject(error)
     }

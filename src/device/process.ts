@@ -10,7 +10,7 @@ const MAX_DIAGNOSTIC_CHARACTERS = 2000
 const LEAVE_MS = 2000
 
 /**
- * One run of a device process, from its start to its end. It has at most one message on its way.
+ * One run of a device process, from its start to its end. It answers messages in the order in which they came.
  *
  * Standard error is kept, bounded, only until the child's code is loaded: a secret has not been given by then. What
  * comes later is dropped.
@@ -19,7 +19,7 @@ export class DeviceProcess {
   readonly exited: Promise<void>
   readonly #name: string
   readonly #child: ChildProcess
-  #pending: PromiseWithResolvers<FromDevice> | undefined
+  readonly #pending: PromiseWithResolvers<FromDevice>[] = []
   #unread: FromDevice | undefined
   #loaded = false
   #diagnostic = ''
@@ -77,8 +77,7 @@ export class DeviceProcess {
         if (error) this.#died(new DeviceError('DIED', `${this.#name}: the device process is gone`, { cause: error }))
       })
     } catch (error) {
-      this.#pending?.reject(error)
-      this.#pending = undefined
+      this.#pending.pop()?.reject(error)
     }
     return answer
   }
@@ -120,21 +119,20 @@ export class DeviceProcess {
       pending.resolve(this.#unread)
       this.#unread = undefined
     } else {
-      this.#pending = pending
+      this.#pending.push(pending)
     }
     return pending.promise
   }
 
   #received(message: FromDevice): void {
-    if (this.#pending === undefined) this.#unread = message
-    this.#pending?.resolve(message)
-    this.#pending = undefined
+    const pending = this.#pending.shift()
+    if (pending === undefined) this.#unread = message
+    else pending.resolve(message)
   }
 
   #died(error: DeviceError): void {
     this.#death ??= error
-    this.#pending?.reject(this.#death)
-    this.#pending = undefined
+    for (const pending of this.#pending.splice(0)) pending.reject(this.#death)
   }
 }
 

@@ -4,7 +4,14 @@ import { OWNER, PASSWORD } from './commands.ts'
 import type { Handle, TpmConnection } from './commands.ts'
 import { TpmError } from './error.ts'
 import { endorsementQualifiedName, sha256Name } from './name.ts'
-import { unwrap, unwrapPublic, withPersistent, withPrimary, type TpmObject } from './objects.ts'
+import { attempt, findPersistent, released, unwrap, unwrapPublic, withPrimary, type TpmObject } from './objects.ts'
+import { isConnectionError } from './rc.ts'
+
+/** The AK in the TPM. */
+export interface AkObject extends TpmObject {
+  /** The hash of the hierarchy's name and the AK's, 34 bytes: what stands in its quotes. */
+  readonly qualifiedName: Uint8Array
+}
 
 const MAX_NAME = 66
 /** Behind the prefix: two coordinates of 32 bytes, each with its length in front. */
@@ -17,14 +24,38 @@ const POINT_BYTES = 2 * (2 + 32)
  * @param akHandle persistent handle, 0x81……
  * @throws TpmError `AK_UNSUITABLE` when at the handle lies another kind of key, or one of another hierarchy
  */
-export function withAk<T>(connection: TpmConnection, akHandle: number, work: (ak: TpmObject) => T): T {
-  const use = (handle: Handle) => ({ of: work(requireAk(connection, akHandle, handle)) })
-  const found = withPersistent(connection, akHandle, use)
-  if (found !== undefined) return found.of
+export function withAk<T>(connection: TpmConnection, akHandle: number, work: (ak: AkObject) => T): T {
+  const ak = openAk(connection, akHandle)
+  return released(
+    () => work(ak),
+    () => connection.forget(ak.handle),
+  )
+}
+
+/**
+ * The same, for a caller that keeps it: it may work with it as long as the connection is there, and gives it up with
+ * `forget`. What is at the AK's handle may change meanwhile: a signature is the AK's where its qualified signer is.
+ *
+ * @throws TpmError `AK_UNSUITABLE`
+ */
+export function openAk(connection: TpmConnection, akHandle: number): AkObject {
+  const found = openPersistent(connection, akHandle)
+  if (found !== undefined) return found
   makePersistent(connection, akHandle)
-  const made = withPersistent(connection, akHandle, use)
+  const made = openPersistent(connection, akHandle)
   if (made === undefined) throw new TpmError('RESPONSE_UNEXPECTED', 'the AK is gone as soon as it was made')
-  return made.of
+  return made
+}
+
+function openPersistent(connection: TpmConnection, akHandle: number): AkObject | undefined {
+  const handle = findPersistent(connection.commands, akHandle)
+  if (handle === undefined) return undefined
+  try {
+    return requireAk(connection, akHandle, handle)
+  } catch (error) {
+    if (!isConnectionError(error)) attempt(() => connection.forget(handle))
+    throw error
+  }
 }
 
 function makePersistent(connection: TpmConnection, akHandle: number): void {
@@ -35,7 +66,7 @@ function makePersistent(connection: TpmConnection, akHandle: number): void {
 }
 
 /** What somebody else has put at the handle is not used: a key that is not restricted would sign forged quotes. */
-function requireAk({ commands }: TpmConnection, akHandle: number, handle: Handle): TpmObject {
+function requireAk({ commands }: TpmConnection, akHandle: number, handle: Handle): AkObject {
   const [tpm2bPublic, , tpm2bQualifiedName] = commands.ReadPublic(handle, [])
   const area = unwrapPublic(tpm2bPublic)
   const where = `at the persistent handle 0x${akHandle.toString(16)}`
@@ -43,8 +74,9 @@ function requireAk({ commands }: TpmConnection, akHandle: number, handle: Handle
   if (!isAk) {
     throw new TpmError('AK_UNSUITABLE', `${where}: expected a restricted ECDSA P-256 signing key, found another key`)
   }
-  if (!equal(unwrap('TPM2B_NAME', tpm2bQualifiedName, MAX_NAME), endorsementQualifiedName(sha256Name(area)))) {
+  const qualifiedName = endorsementQualifiedName(sha256Name(area))
+  if (!equal(unwrap('TPM2B_NAME', tpm2bQualifiedName, MAX_NAME), qualifiedName)) {
     throw new TpmError('AK_UNSUITABLE', `${where}: expected a primary key of the endorsement hierarchy`)
   }
-  return { handle, public: area }
+  return { handle, public: area, qualifiedName }
 }

@@ -1,10 +1,11 @@
 import type { TpmClock } from '../tcg/attest.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
 import type { CredentialChallenge } from './credential.ts'
-import type { PcrBanks } from './pcr-banks.ts'
 import type { EkPlaceName } from './ek-place.ts'
 import type { ShownEk } from './endorsement-key.ts'
-import type { TpmQuote } from './quote.ts'
+import type { LockoutState } from './lockout.ts'
+import type { PcrBanks } from './pcr-banks.ts'
+import type { TpmQuote } from './signed-quote.ts'
 
 /** What the TPM's device process answers. */
 export interface TpmCalls {
@@ -15,7 +16,12 @@ export interface TpmCalls {
   readPcrBanks(params: undefined): PcrBanks
   extendPcr(params: { readonly pcr: number; readonly digest: Uint8Array }): void
   quote(params: { readonly selection: PcrSelection; readonly qualifyingData: Uint8Array }): TpmQuote
+  quoteWithPcrs(params: { readonly selection: PcrSelection; readonly qualifyingData: Uint8Array }): {
+    quote: TpmQuote
+    values: ReadonlyMap<number, Uint8Array>
+  }
   readClock(params: undefined): TpmClock
+  readLockout(params: undefined): LockoutState
   readCounter(params: undefined): bigint
   incrementCounter(params: undefined): bigint
 }
@@ -27,4 +33,6 @@ export interface TpmChildConfig {
   readonly nvIndex: number
   /** Which EK, the first of these that has a certificate. */
   readonly ek?: readonly EkPlaceName[]
+  /** How long a command is sent again while the TPM says that it has not begun. */
+  readonly patienceMs: number
 }

@@ -10,6 +10,8 @@ import { hasRc, isConnectionError, RC, rcOf } from './rc.ts'
  * - `TCTI_UNREACHABLE`: nothing answers there, or it stopped answering; the next call connects anew
  * - `TPM_RC`: the TPM or its software stack refused; `rc` says why
  * - `AUTHORIZATION_REFUSED`: a hierarchy's or an object's authorisation value is not the empty one
+ * - `LOCKED_OUT`: too many failed authorisations; the message has the TPM's counter and its limits
+ * - `EK_MISMATCH`: the EK is not the one of its certificate, or not the one that was expected
  * - `AK_UNSUITABLE`: at the AK's handle lies something that must not be used as one
  * - `CREDENTIAL_REFUSED`: a credential that was not made for this EK and this AK, or was changed
  * - `EK_CERTIFICATE_MISSING`, `EK_CERTIFICATE_MALFORMED`: of the EK certificate in the TPM
@@ -27,6 +29,8 @@ const CODES = [
   'TCTI_UNREACHABLE',
   'TPM_RC',
   'AUTHORIZATION_REFUSED',
+  'LOCKED_OUT',
+  'EK_MISMATCH',
   'AK_UNSUITABLE',
   'CREDENTIAL_REFUSED',
   'EK_CERTIFICATE_MISSING',
@@ -97,6 +101,7 @@ function codeOf(code: unknown, { rc, command }: TpmErrorDetail, thrown: unknown)
   if (code === 'LIBRARY_MISSING' || code === 'LIBRARY_VERSION') return code
   if (command === 'TctiLdr_Initialize' && (rc === TCTI_BAD_VALUE || rc === TCTI_NOT_SUPPORTED)) return 'TCTI_INVALID'
   if (isConnectionError(thrown)) return 'TCTI_UNREACHABLE'
+  if (hasRc(thrown, RC.LOCKOUT)) return 'LOCKED_OUT'
   if (hasRc(thrown, RC.AUTH_FAIL) || hasRc(thrown, RC.BAD_AUTH)) return 'AUTHORIZATION_REFUSED'
   return 'TPM_RC'
 }

@@ -1,4 +1,5 @@
 import type { Handlers } from '../device/serve.ts'
+import { akKeeper, type AkKeeper } from './ak-keeper.ts'
 import { withAk } from './attestation-key.ts'
 import type { TpmCalls, TpmChildConfig } from './calls.ts'
 import { readClock } from './clock.ts'
@@ -7,49 +8,81 @@ import { activateCredential } from './credential.ts'
 import { DEFAULT_EK_ORDER } from './ek-place.ts'
 import { showEk } from './endorsement-key.ts'
 import { asTpmError } from './error.ts'
+import { explained } from './explained.ts'
 import { flushLeftovers } from './leftovers.ts'
+import { readLockout } from './lockout.ts'
 import { sha256Name } from './name.ts'
 import { incrementCounter, readCounter } from './nv-counter.ts'
+import { patient } from './patient.ts'
 import { extendPcr, readPcrs } from './pcr.ts'
 import { readPcrBanks } from './pcr-banks.ts'
-import { quote } from './quote.ts'
+import { quote, quoteWithPcrs } from './quote.ts'
+import { reactionTo } from './reactions.ts'
+
+interface Opened {
+  readonly connection: TpmConnection
+  readonly ak: AkKeeper
+}
 
 /**
- * The TPM device's calls. The connection is opened by the first call, and after any error by the next one: so a TPM
- * that was not there, or went away, is used as soon as it is back.
+ * The TPM device's calls. The connection is opened by the first call, and after any error anew: so a TPM that was not
+ * there, or went away, is used as soon as it is back. What else is done about an error, the table of reactions says.
  *
  * @param connect opens a connection to the TPM
  */
 export function tpmHandlers(connect: () => TpmConnection, config: TpmChildConfig): Handlers<TpmCalls> {
-  const { akHandle, nvIndex, ek = DEFAULT_EK_ORDER } = config
-  let connection: TpmConnection | undefined
+  const { akHandle, nvIndex, patienceMs, ek = DEFAULT_EK_ORDER } = config
+  let opened: Opened | undefined
 
-  const open = (): TpmConnection => {
-    connection = connect()
+  const open = (): Opened => {
+    const connection = patient(connect(), patienceMs)
+    opened = { connection, ak: akKeeper(connection, akHandle) }
     flushLeftovers(connection)
-    return connection
+    return opened
   }
-  const using = <T>(work: (connection: TpmConnection) => T): T => {
+  const once = <T>(work: (tpm: TpmConnection, ak: AkKeeper) => T): T => {
+    const fresh = opened === undefined
     try {
-      return work(connection ?? open())
+      const { connection, ak } = opened ?? open()
+      return work(connection, ak)
     } catch (error) {
-      connection?.close()
-      connection = undefined
+      const told = fresh || opened === undefined ? error : explained(error, opened.connection)
+      opened?.connection.close()
+      opened = undefined
+      throw told
+    }
+  }
+  const again = <T>(work: (tpm: TpmConnection, ak: AkKeeper) => T, reactions: readonly string[]): T => {
+    try {
+      return once(work)
+    } catch (error) {
+      // The new connection begins with flushing.
+      if (!reactions.includes(reactionTo(error))) throw asTpmError(error)
+    }
+    try {
+      return once(work)
+    } catch (error) {
       throw asTpmError(error)
     }
   }
+  const reading = <T>(work: (tpm: TpmConnection, ak: AkKeeper) => T): T => again(work, ['flush', 'reopen'])
+  // Not after the connection was lost: the TPM may have done it. Without room it has not.
+  const changing = <T>(work: (tpm: TpmConnection) => T): T => again(work, ['flush'])
 
   return {
-    endorsementKey: () => using((tpm) => showEk(tpm, ek)),
+    endorsementKey: () => reading((tpm) => showEk(tpm, ek)),
     attestationKey: () =>
-      using((tpm) => withAk(tpm, akHandle, (ak) => ({ public: ak.public, name: sha256Name(ak.public) }))),
-    activateCredential: (challenge) => using((tpm) => activateCredential(tpm, { akHandle, ek }, challenge)),
-    readPcrs: (selection) => using((tpm) => readPcrs(tpm, selection)),
-    readPcrBanks: () => using(readPcrBanks),
-    extendPcr: ({ pcr, digest }) => using((tpm) => extendPcr(tpm, pcr, digest)),
-    quote: ({ selection, qualifyingData }) => using((tpm) => quote(tpm, akHandle, selection, qualifyingData)),
-    readClock: () => using(readClock),
-    readCounter: () => using((tpm) => readCounter(tpm, nvIndex)),
-    incrementCounter: () => using((tpm) => incrementCounter(tpm, nvIndex)),
+      reading((tpm) => withAk(tpm, akHandle, (ak) => ({ public: ak.public, name: sha256Name(ak.public) }))),
+    activateCredential: (challenge) => reading((tpm) => activateCredential(tpm, { akHandle, ek }, challenge)),
+    readPcrs: (selection) => reading((tpm) => readPcrs(tpm, selection)),
+    readPcrBanks: () => reading(readPcrBanks),
+    extendPcr: ({ pcr, digest }) => changing((tpm) => extendPcr(tpm, pcr, digest)),
+    quote: ({ selection, qualifyingData }) => reading((tpm, ak) => quote(tpm, ak, selection, qualifyingData)),
+    quoteWithPcrs: ({ selection, qualifyingData }) =>
+      reading((tpm, ak) => quoteWithPcrs(tpm, ak, selection, qualifyingData)),
+    readClock: () => reading(readClock),
+    readLockout: () => reading(readLockout),
+    readCounter: () => reading((tpm) => readCounter(tpm, nvIndex)),
+    incrementCounter: () => changing((tpm) => incrementCounter(tpm, nvIndex)),
   }
 }

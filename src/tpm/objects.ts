@@ -71,7 +71,8 @@ const EMPTY_SENSITIVE = Uint8Array.of(0, 4, 0, 0, 0, 0)
 /** TPML_PCR_SELECTION of nothing. */
 const NO_PCRS = Uint8Array.of(0, 0, 0, 0)
 
-function findPersistent(commands: TpmCommands, tpmHandle: number): Handle | undefined {
+/** The handle of a persistent object or an NV index, undefined where there is none: its finder's to give up. */
+export function findPersistent(commands: TpmCommands, tpmHandle: number): Handle | undefined {
   try {
     return commands.TR_FromTPMPublic(tpmHandle, [])[0]
   } catch (error) {
@@ -81,9 +82,10 @@ function findPersistent(commands: TpmCommands, tpmHandle: number): Handle | unde
 }
 
 /**
- * The work's own error goes before one of the release: where the connection is gone both fail, and the first says why.
+ * Does work and what must follow it. The work's own error goes before one of the release: where the connection is gone
+ * both fail, and the first says why.
  */
-function released<T>(work: () => T, release: () => void): T {
+export function released<T>(work: () => T, release: () => void): T {
   let result: T
   try {
     result = work()
@@ -95,7 +97,8 @@ function released<T>(work: () => T, release: () => void): T {
   return result
 }
 
-function attempt(release: () => void): void {
+/** Does what may fail: an error before it says why. */
+export function attempt(release: () => void): void {
   try {
     release()
   } catch {

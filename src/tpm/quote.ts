@@ -1,46 +1,65 @@
+import { equal } from '../core/bytes.ts'
 import { Reader } from '../core/reader.ts'
 import { Writer } from '../core/writer.ts'
 import { TPM_ALG } from '../tcg/algorithm.ts'
 import { encodePcrSelection, type PcrSelection } from '../tcg/pcr-selection.ts'
-import { withAk } from './attestation-key.ts'
+import type { AkKeeper } from './ak-keeper.ts'
 import { PASSWORD } from './commands.ts'
 import type { TpmConnection } from './commands.ts'
 import { readEcdsaSignature } from './ecdsa-signature.ts'
+import { TpmError } from './error.ts'
 import { unwrap } from './objects.ts'
-
-/** A quote as it goes to the ledger. */
-export interface TpmQuote {
-  /** The AK's TPMT_PUBLIC. */
-  readonly akPublic: Uint8Array
-  /** TPMS_ATTEST. */
-  readonly attest: Uint8Array
-  /** r ‖ s, 64 bytes, s at most half the group's order. */
-  readonly signature: Uint8Array
-}
+import { pcrDigest } from './pcr-digest.ts'
+import { readPcrs } from './pcr.ts'
+import { decodeSignedQuote, type TpmQuote } from './signed-quote.ts'
 
 const MAX_ATTEST = 1024
+const MAX_ATTEMPTS = 8
+const KEYS_OWN_SCHEME = new Writer().u16(TPM_ALG.NULL).finish()
 
 /**
  * Lets the AK sign the PCRs of a selection and the qualifying data (TPM 2.0 Part 3, TPM2_Quote). Where the PCRs move
- * meanwhile, the quote is of the moment at which the TPM made it.
+ * meanwhile, the quote is of the moment at which the TPM made it. Where another key lies at the AK's handle since it was
+ * opened, it is looked at again.
  */
 export function quote(
-  connection: TpmConnection,
-  akHandle: number,
+  { commands }: TpmConnection,
+  keeper: AkKeeper,
   selection: PcrSelection,
   qualifyingData: Uint8Array,
 ): TpmQuote {
   const data = new Writer().sized16(qualifyingData).finish()
-  const keysOwnScheme = new Writer().u16(TPM_ALG.NULL).finish()
-  return withAk(connection, akHandle, (ak) => {
-    const [tpm2bAttest, signature] = connection.commands.Quote(
-      ak.handle,
-      [PASSWORD],
-      data,
-      keysOwnScheme,
-      encodePcrSelection(selection),
-    )
+  const pcrs = encodePcrSelection(selection)
+  for (const isLast of [false, true]) {
+    const ak = keeper.get()
+    const [tpm2bAttest, signature] = commands.Quote(ak.handle, [PASSWORD], data, KEYS_OWN_SCHEME, pcrs)
     const attest = unwrap('TPM2B_ATTEST', tpm2bAttest, MAX_ATTEST)
-    return { akPublic: ak.public, attest, signature: readEcdsaSignature(new Reader(signature)) }
-  })
+    const { qualifiedSigner } = decodeSignedQuote(attest)
+    if (equal(qualifiedSigner, ak.qualifiedName)) {
+      return { akPublic: ak.public, attest, signature: readEcdsaSignature(new Reader(signature)) }
+    }
+    keeper.drop()
+    if (isLast) break
+  }
+  throw new TpmError('RESPONSE_UNEXPECTED', 'expected a quote by the AK, found one by another key')
+}
+
+/**
+ * A quote together with the values that it is of. Where the PCRs move between the reading and the quote, both are made
+ * again.
+ *
+ * @throws TpmError `PCRS_MOVING` after the last of a few attempts
+ */
+export function quoteWithPcrs(
+  connection: TpmConnection,
+  keeper: AkKeeper,
+  selection: PcrSelection,
+  qualifyingData: Uint8Array,
+): { quote: TpmQuote; values: ReadonlyMap<number, Uint8Array> } {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const values = readPcrs(connection, selection)
+    const made = quote(connection, keeper, selection, qualifyingData)
+    if (equal(decodeSignedQuote(made.attest).pcrDigest, pcrDigest(values))) return { quote: made, values }
+  }
+  throw new TpmError('PCRS_MOVING', `the PCRs changed during each of ${MAX_ATTEMPTS} attempts to quote them`)
 }

@@ -8,6 +8,8 @@ export const RC = {
   AUTH_FAIL: 0x08e,
   /** Format 1: authorisation failed, without counting. */
   BAD_AUTH: 0x0a2,
+  /** Dictionary-attack lockout. */
+  LOCKOUT: 0x921,
   /** A counter that has not been incremented. */
   NV_UNINITIALIZED: 0x14a,
 } as const

@@ -5,13 +5,14 @@ import { serveDevice } from '../device/serve.ts'
 import type { TpmCalls, TpmChildConfig } from './calls.ts'
 import { asTpmError } from './error.ts'
 import { tpmHandlers } from './handlers.ts'
+import { parseTcti } from './tcti.ts'
 
 // The TPM's device process. It must not outlive its parent in a call that hangs: swtpm serves one connection at a time.
 endWithParent()
 serveDevice<TpmCalls>((config) => {
-  const { tcti } = config as TpmChildConfig
+  const { configuration } = parseTcti((config as TpmChildConfig).tcti)
   const library = load()
-  return tpmHandlers(() => new Tss(library, tcti), config as TpmChildConfig)
+  return tpmHandlers(() => new Tss(library, configuration), config as TpmChildConfig)
 })
 
 function load(): ReturnType<typeof loadTss> {

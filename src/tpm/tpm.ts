@@ -1,3 +1,4 @@
+import { equal } from '../core/bytes.ts'
 import { Device, type DeviceState } from '../device/device.ts'
 import { HASHES } from '../tcg/algorithm.ts'
 import type { TpmClock } from '../tcg/attest.ts'
@@ -7,12 +8,15 @@ import type { CredentialChallenge } from './credential.ts'
 import type { EkPlaceName } from './ek-place.ts'
 import type { ShownEk } from './endorsement-key.ts'
 import { reviveTpmError, TpmError } from './error.ts'
+import type { LockoutState } from './lockout.ts'
 import type { PcrBanks } from './pcr-banks.ts'
-import type { TpmQuote } from './quote.ts'
+import { pcrDigest } from './pcr-digest.ts'
+import { reactionTo } from './reactions.ts'
+import { requireQuoteOf, type TpmQuote } from './signed-quote.ts'
 
 /** Which TPM, and what of it. */
 export interface TpmConfig {
-  /** `device:/dev/tpmrm0`, `swtpm:path=SOCKET` and the like: a configuration for tpm2-tss's tctildr. */
+  /** `device:/dev/tpmrm0`, `swtpm:path=SOCKET` and the like: see `parseTcti`. */
   readonly tcti: string
   /** How long one call may take. */
   readonly deadlineMs?: number
@@ -49,10 +53,18 @@ export class Tpm {
     this.#device = new Device<TpmCalls>({
       name: 'tpm',
       module: new URL('tpm-child.ts', import.meta.url),
-      config: { tcti, akHandle, nvIndex, ...(config.ek && { ek: config.ek }) } satisfies TpmChildConfig,
+      config: {
+        tcti,
+        akHandle,
+        nvIndex,
+        patienceMs: deadlineMs / 2,
+        ...(config.ek && { ek: config.ek }),
+      } satisfies TpmChildConfig,
       deadlineMs,
       revive: reviveTpmError,
       isFinal: (error) => error instanceof TpmError && FINAL.has(error.code),
+      needsRestart: (error) => reactionTo(error) === 'restart',
+      repeatable: REPEATABLE,
     })
   }
 
@@ -85,7 +97,7 @@ export class Tpm {
     return this.#device.call('activateCredential', challenge)
   }
 
-  /** Reads PCRs, all of one moment. @throws TpmError `PCR_NOT_ALLOCATED`, `PCRS_MOVING` */
+  /** Reads PCRs, all of one moment. Nothing signs them: see `quoteWithPcrs`. @throws TpmError `PCR_NOT_ALLOCATED`, `PCRS_MOVING` */
   async readPcrs(selection: PcrSelection): Promise<ReadonlyMap<number, Uint8Array>> {
     return this.#device.call('readPcrs', requirePcrSelection(selection))
   }
@@ -112,17 +124,42 @@ export class Tpm {
 
   /**
    * Lets the AK sign the selected PCRs. Where they move meanwhile the quote is of the moment at which the TPM made it:
-   * the caller decides whether it will do.
+   * the caller decides whether it will do. It was held against what was asked for, and its signature verified.
    *
    * @param qualifyingData at most 64 bytes, the quote's extraData
+   * @throws TpmError `RESPONSE_UNEXPECTED` where it is another quote, or was changed on its way
    */
   async quote(selection: PcrSelection, qualifyingData: Uint8Array): Promise<TpmQuote> {
-    if (qualifyingData.length > MAX_QUALIFYING_DATA) {
-      throw new RangeError(
-        `expected at most ${MAX_QUALIFYING_DATA} bytes of qualifying data, found ${qualifyingData.length}`,
-      )
+    requireQualifyingData(qualifyingData)
+    const quote = await this.#device.call('quote', { selection: requirePcrSelection(selection), qualifyingData })
+    requireQuoteOf(quote, selection, qualifyingData)
+    return quote
+  }
+
+  /**
+   * Lets the AK sign the selected PCRs, and gives the values that it has signed. Unlike those of `readPcrs`, whose
+   * answer nothing protects on its way, these are the TPM's as surely as the quote is.
+   *
+   * @param qualifyingData at most 64 bytes
+   * @throws TpmError `PCRS_MOVING` where they changed during each attempt, `PCR_NOT_ALLOCATED`
+   */
+  async quoteWithPcrs(
+    selection: PcrSelection,
+    qualifyingData: Uint8Array,
+  ): Promise<{ quote: TpmQuote; values: ReadonlyMap<number, Uint8Array> }> {
+    requireQualifyingData(qualifyingData)
+    const params = { selection: requirePcrSelection(selection), qualifyingData }
+    const { quote, values } = await this.#device.call('quoteWithPcrs', params)
+    const signed = requireQuoteOf(quote, selection, qualifyingData)
+    if (!equal(signed.pcrDigest, pcrDigest(values))) {
+      throw new TpmError('RESPONSE_UNEXPECTED', 'expected the values that were quoted, found others')
     }
-    return this.#device.call('quote', { selection: requirePcrSelection(selection), qualifyingData })
+    return { quote, values }
+  }
+
+  /** Where the TPM stands with failed authorisations, and its limits. Nothing signs it. */
+  readLockout(): Promise<LockoutState> {
+    return this.#device.call('readLockout', undefined)
   }
 
   /**
@@ -154,3 +191,20 @@ export class Tpm {
 }
 
 const FINAL: ReadonlySet<string> = new Set(['LIBRARY_MISSING', 'LIBRARY_VERSION'])
+/** They only read: made again they do no harm. */
+const REPEATABLE: ReadonlySet<string> = new Set<keyof TpmCalls>([
+  'endorsementKey',
+  'attestationKey',
+  'readPcrs',
+  'readPcrBanks',
+  'quote',
+  'quoteWithPcrs',
+  'readClock',
+  'readLockout',
+  'readCounter',
+])
+
+function requireQualifyingData({ length }: Uint8Array): void {
+  if (length <= MAX_QUALIFYING_DATA) return
+  throw new RangeError(`expected at most ${MAX_QUALIFYING_DATA} bytes of qualifying data, found ${length}`)
+}
