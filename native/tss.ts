@@ -1,6 +1,6 @@
 import { COMMANDS, type CommandName, type TssCommands } from './tss-commands.ts'
 import { TssError } from './tss-error.ts'
-import { structureOf, type MarshalFunctions, type TssLibrary } from './tss-library.ts'
+import { structureOf, type NativeFunction, type TssLibrary } from './tss-library.ts'
 
 /**
  * Larger than each structure of tpm2-tss, in C and on the wire; the largest, TPMS_CAPABILITY_DATA, has under 1.1 KiB.
@@ -45,10 +45,10 @@ export class Tss {
       throw error
     }
     this.#context = context.readBigUInt64LE()
-    const commands = Object.keys(COMMANDS).map((name) => [
-      name,
-      (...inputs: readonly Input[]) => this.#call(name as CommandName, inputs),
-    ])
+    const commands = Object.keys(COMMANDS).map((name) => {
+      const plan = planOf(library, name as CommandName)
+      return [name, (...inputs: readonly Input[]) => this.#call(plan, inputs)]
+    })
     this.commands = Object.fromEntries(commands) as TssCommands
   }
 
@@ -67,68 +67,59 @@ export class Tss {
     this.#library.tctiFinalize(pointerTo(this.#tcti))
   }
 
-  #call(name: CommandName, inputs: readonly Input[]): (number | Uint8Array)[] {
-    const context = this.#usable()
-    const words = COMMANDS[name].split(' ')
-    const rest = [...inputs]
-    const results: { readonly word: string; readonly pointer: Buffer }[] = []
-    const parameters = words.flatMap((word) => {
-      if (word === '-') return [null]
-      if (!word.startsWith('>')) return this.#parameters(name, word, rest.shift())
-      const pointer = Buffer.alloc(POINTER_BYTES)
-      results.push({ word: structureOf(word), pointer })
-      return [pointer]
-    })
-    check(this.#library, name, this.#library.commands[name](context, ...parameters))
+  #call({ name, call, words, results }: Plan, inputs: readonly Input[]): (number | Uint8Array)[] {
+    const parameters: unknown[] = [this.#usable()]
+    let [next, scratch, result] = [0, 0, 0]
+    for (const { word, kind, unmarshal } of words) {
+      if (kind === 'unwanted') parameters.push(null)
+      else if (kind === 'result') parameters.push(RESULTS[result++])
+      else if (kind === 'sessions') parameters.push(...sessionsOf(name, inputs[next++] as readonly number[]))
+      else {
+        const input = inputs[next++]
+        const isWire = unmarshal !== undefined && input instanceof Uint8Array
+        parameters.push(isWire ? this.#toStructure(name, word, unmarshal, input, STRUCTURES[scratch++]) : input)
+      }
+    }
+    check(this.#library, name, call(...parameters))
     return this.#results(name, results)
   }
 
-  #parameters(name: CommandName, word: string, input: Input | undefined): unknown[] {
-    if (word === '3s') {
-      const sessions = input as readonly number[]
-      if (sessions.length > 3) throw new RangeError(`${name}: expected at most 3 sessions, found ${sessions.length}`)
-      return [0, 1, 2].map((i) => sessions[i] ?? ESYS_TR_NONE)
-    }
-    return [input instanceof Uint8Array ? this.#toStructure(name, word, input) : input]
-  }
-
   /** Every pointer is freed, also where one before it cannot be marshalled. */
-  #results(name: CommandName, results: readonly { word: string; pointer: Buffer }[]): (number | Uint8Array)[] {
+  #results(name: CommandName, results: readonly Result[]): (number | Uint8Array)[] {
+    const pointers = results.map((_, i) => RESULT_VALUES[i] ?? 0n)
     try {
-      return results.map(({ word, pointer }) => {
-        if (word === 'u8') return pointer.readUInt8()
-        if (!isStructure(word)) return pointer.readUInt32LE()
-        return this.#toWire(name, word, pointer.readBigUInt64LE())
+      return results.map(({ word, marshal }, i) => {
+        const value = pointers[i] ?? 0n
+        if (marshal !== undefined) return this.#toWire(name, word, marshal, value)
+        return Number(BigInt.asUintN(word === 'u8' ? 8 : 32, value))
       })
     } finally {
-      for (const { word, pointer } of results) {
-        if (isStructure(word)) this.#library.free(pointer.readBigUInt64LE())
-      }
+      results.forEach(({ marshal }, i) => {
+        if (marshal !== undefined) this.#library.free(pointers[i])
+      })
     }
   }
 
-  #toStructure(name: CommandName, word: string, wire: Uint8Array): Buffer {
+  #toStructure(
+    name: CommandName,
+    word: string,
+    unmarshal: NativeFunction<number>,
+    wire: Uint8Array,
+    structure: Buffer | undefined,
+  ): Buffer {
+    if (structure === undefined) throw new TypeError(`${name} has more than ${STRUCTURES.length} structures`)
     // Unmarshal leaves some bytes of the destination as they are, so it must be zeroed.
-    const structure = Buffer.alloc(SCRATCH_BYTES)
-    const offset = Buffer.alloc(POINTER_BYTES)
-    const { unmarshal } = this.#marshalFunctions(word)
-    check(this.#library, `${name}: ${structureOf(word)}`, unmarshal(wire, wire.length, offset, structure))
-    if (offset.readBigUInt64LE() !== BigInt(wire.length)) throw new RangeError(`${name}: ${word} has trailing bytes`)
+    structure.fill(0)
+    OFFSET[0] = 0n
+    check(this.#library, `${name}: ${structureOf(word)}`, unmarshal(wire, wire.length, OFFSET, structure))
+    if (OFFSET[0] !== BigInt(wire.length)) throw new RangeError(`${name}: ${word} has trailing bytes`)
     return structure
   }
 
-  #toWire(name: CommandName, word: string, structure: bigint): Uint8Array {
-    const wire = Buffer.alloc(SCRATCH_BYTES)
-    const offset = Buffer.alloc(POINTER_BYTES)
-    const { marshal } = this.#marshalFunctions(word)
-    check(this.#library, `${name}: ${word}`, marshal(structure, wire, wire.length, offset))
-    return Uint8Array.from(wire.subarray(0, Number(offset.readBigUInt64LE())))
-  }
-
-  #marshalFunctions(word: string): MarshalFunctions {
-    const functions = this.#library.types.get(structureOf(word))
-    if (functions === undefined) throw new TypeError(`${word} is no structure of the table`)
-    return functions
+  #toWire(name: CommandName, word: string, marshal: NativeFunction<number>, structure: bigint): Uint8Array {
+    OFFSET[0] = 0n
+    check(this.#library, `${name}: ${word}`, marshal(structure, WIRE, WIRE.length, OFFSET))
+    return new Uint8Array(WIRE.subarray(0, Number(OFFSET[0])))
   }
 
   #usable(): bigint {
@@ -141,8 +132,60 @@ type Input = number | Uint8Array | readonly number[] | null
 
 const TSS2_TCTI_RC_BAD_VALUE = 0x000a000b
 
-function isStructure(word: string): boolean {
-  return word.startsWith('TPM')
+/**
+ * Memory that each call uses again, because a call is over before the next one begins: structures and results of C
+ * functions, the bytes that they write, and where they stopped. Allocating it costs as much as the rest of a call.
+ */
+const STRUCTURES = Array.from({ length: 4 }, () => Buffer.alloc(SCRATCH_BYTES))
+const WIRE = Buffer.alloc(SCRATCH_BYTES)
+const OFFSET = new BigUint64Array(1)
+const RESULT_VALUES = new BigUint64Array(4)
+const RESULTS = Array.from(RESULT_VALUES, (_, i) => RESULT_VALUES.subarray(i, i + 1))
+
+interface Result {
+  readonly word: string
+  /** For structures. */
+  readonly marshal: NativeFunction<number> | undefined
+}
+
+/** A command of the table, looked up once. */
+interface Plan {
+  readonly name: CommandName
+  readonly call: NativeFunction<number>
+  readonly words: readonly {
+    readonly word: string
+    readonly kind: 'unwanted' | 'result' | 'sessions' | 'input'
+    /** For structures. */
+    readonly unmarshal: NativeFunction<number> | undefined
+  }[]
+  readonly results: readonly Result[]
+}
+
+function planOf(library: TssLibrary, name: CommandName): Plan {
+  const words = COMMANDS[name].split(' ')
+  const results = words.filter((word) => word.startsWith('>'))
+  if (results.length > RESULTS.length) throw new TypeError(`${name} has more than ${RESULTS.length} results`)
+  return {
+    name,
+    call: library.commands[name],
+    words: words.map((word) => ({
+      word,
+      kind: kindOf(word),
+      unmarshal: library.types.get(structureOf(word))?.unmarshal,
+    })),
+    results: results.map(structureOf).map((word) => ({ word, marshal: library.types.get(word)?.marshal })),
+  }
+}
+
+function kindOf(word: string): Plan['words'][number]['kind'] {
+  if (word === '-') return 'unwanted'
+  if (word === '3s') return 'sessions'
+  return word.startsWith('>') ? 'result' : 'input'
+}
+
+function sessionsOf(name: CommandName, sessions: readonly number[]): number[] {
+  if (sessions.length > 3) throw new RangeError(`${name}: expected at most 3 sessions, found ${sessions.length}`)
+  return [0, 1, 2].map((i) => sessions[i] ?? ESYS_TR_NONE)
 }
 
 function pointerTo(address: bigint): Buffer {

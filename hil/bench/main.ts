@@ -1,16 +1,19 @@
 import { InterruptedError, exitCodeOfSignal } from '../../src/cli/interruption.ts'
 import { engineSuite } from './engine.ts'
 import { gasSuite } from './gas.ts'
-import { machine } from './suite.ts'
+import { machine, type SuiteResult } from './suite.ts'
+import { tpmSuite } from './tpm.ts'
 
 const usage = `npm run bench -- SUITE [--json] [--update]
 
 engine   the latency of operations beside the bare HSM's, in turn, in one run
 gas      what everything costs on the ledger, compared with contracts/gas.json;
          --update checks in what was measured
+tpm      quotes and PCRs by the device process beside a C loop over Esys and
+         tpm2_quote; event logs and IMA logs
 
-Exit code 1, and "ok": false, where a goal of the engine's is missed, or where
-gas differs from what is checked in: a goal of gas that is known to be missed
+Exit code 1, and "ok": false, where a goal of the engine's or the TPM's is
+missed, or where gas differs from what is checked in: a goal of gas that is known to be missed
 stands in the row as "met": false, and in "met" of the whole.
 Examples: npm run -s bench -- engine --json
           npm run -s bench -- gas`
@@ -23,21 +26,28 @@ const say = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
 }
 
+const suites: Readonly<Record<string, () => Promise<SuiteResult>>> = {
+  engine: () => engineSuite(say),
+  gas: () => gasSuite(say, update === true),
+  tpm: () => tpmSuite(say),
+}
+
 /** What is wrong with the arguments, undefined where nothing is. */
 function fault(): string | undefined {
   if (name === undefined) return 'no suite is named'
-  if (name !== 'engine' && name !== 'gas') return `there is no suite ${name}`
+  if (!Object.hasOwn(suites, name)) return `there is no suite ${name}`
   if (rest[0] !== undefined) return `it does not know ${rest[0]}`
   return update === true && name !== 'gas' ? '--update is for gas alone' : undefined
 }
 
+const suite = suites[name ?? '']
 if (args.includes('--help')) {
   console.log(usage)
-} else if (fault() !== undefined) {
+} else if (fault() !== undefined || suite === undefined) {
   console.error(`bench: ${fault() ?? ''}\n\n${usage}`)
   process.exitCode = 2
 } else {
-  const result = await (name === 'gas' ? gasSuite(say, update === true) : engineSuite(say)).catch((error: unknown) => {
+  const result = await suite().catch((error: unknown) => {
     if (error instanceof InterruptedError) process.exit(exitCodeOfSignal(error.signal))
     throw error
   })

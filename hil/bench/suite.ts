@@ -13,10 +13,14 @@ export interface BenchRow {
   readonly reference: { readonly name: string; readonly value: number; readonly spread: number }
   /** value / reference. */
   readonly ratio: number
-  /** The ratio that is wanted at most, or null where none was set. */
+  /** The ratio that is wanted, or null where none was set. */
   readonly goal: number | null
+  /** Whether the goal is the most or the least that is wanted. */
+  readonly wanted: Wanted
   readonly met: boolean | null
 }
+
+export type Wanted = 'at most' | 'at least'
 
 /** What a suite comes to. */
 export interface SuiteResult {
@@ -35,11 +39,13 @@ export function ratioResult(rows: readonly BenchRow[]): SuiteResult {
     row.reference.name,
     `${row.reference.value.toFixed(2)} ${row.unit} ±${percent(row.reference.spread)}`,
     row.ratio.toFixed(2),
-    row.goal === null ? '–' : `≤ ${row.goal} ${row.met === true ? 'met' : 'NOT met'}`,
+    row.goal === null ? '–' : `${SIGNS[row.wanted]} ${row.goal} ${row.met === true ? 'met' : 'NOT met'}`,
   ])
   const text = table([['what', 'median', 'reference', 'median', 'ratio', 'goal'], ...lines])
   return { rows, text, ok: rows.every(({ met }) => met !== false) }
 }
+
+const SIGNS: Readonly<Record<Wanted, string>> = { 'at most': '≤', 'at least': '≥' }
 
 function percent(part: number): string {
   return `${(part * 100).toFixed(0)} %`
@@ -52,6 +58,7 @@ export function rowOf(
   rounds: readonly number[],
   reference: { readonly name: string; readonly rounds: readonly number[] },
   goal: number | null,
+  wanted: Wanted = 'at most',
 ): BenchRow {
   const value = median(rounds)
   const ratio = value / median(reference.rounds)
@@ -63,7 +70,8 @@ export function rowOf(
     reference: { name: reference.name, value: median(reference.rounds), spread: spread(reference.rounds) },
     ratio,
     goal,
-    met: goal === null ? null : ratio <= goal,
+    wanted,
+    met: goal === null ? null : wanted === 'at most' ? ratio <= goal : ratio >= goal,
   }
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../core/error.ts'
 import { DeviceError } from './error.ts'
 import { DeviceProcess } from './process.ts'
-import type { DeviceCalls, FromDevice } from './protocol.ts'
+import type { Answer, DeviceCall, DeviceCalls } from './protocol.ts'
 
 /** How a device is driven. */
 export interface DeviceOptions {
@@ -49,11 +49,11 @@ interface Call {
 /** A call that the process has: the first of them it makes, the others wait there for their turn. */
 interface Sent {
   readonly call: Call
-  readonly answer: Promise<FromDevice>
+  readonly answer: Promise<Answer>
 }
 
 /** How many calls are given ahead. More of them do not make it faster. */
-const MAX_AHEAD = 3
+const MAX_AHEAD = 8
 const FIRST_BACK_OFF_MS = 100
 const MAX_BACK_OFF_MS = 5000
 
@@ -138,21 +138,23 @@ export class Device<Calls extends DeviceCalls<Calls>> {
 
   #give(process: DeviceProcess): Sent | undefined {
     const call = this.#waiting.shift()
-    return call && { call, answer: process.ask({ kind: 'call', name: call.name, params: call.params }) }
+    const [answer] = call === undefined ? [] : process.ask([call].map(messageOfCall))
+    return call && answer && { call, answer }
   }
 
-  /** While a call is being made. */
+  /** While a call is being made: as many as there is room for, once half of it is free, in one message. */
   #giveAhead(): void {
-    const { repeatable } = this.#options
-    while (this.#making && this.#ready && this.#process !== undefined && this.#ahead.length < MAX_AHEAD) {
-      const [next] = this.#waiting
-      if (next === undefined || repeatable?.has(next.name) !== true) return
-      const sent = this.#give(this.#process)
-      if (sent === undefined) return
+    if (!this.#making || !this.#ready || this.#process === undefined || this.#ahead.length > MAX_AHEAD / 2) return
+    const others = this.#waiting.findIndex(({ name }) => this.#options.repeatable?.has(name) !== true)
+    const count = Math.min(others === -1 ? this.#waiting.length : others, MAX_AHEAD - this.#ahead.length)
+    if (count === 0) return
+    const calls = this.#waiting.splice(0, count)
+    this.#process.ask(calls.map(messageOfCall)).forEach((answer, i) => {
+      const call = calls[i]
       // Where nobody waits for it any more it must not count as an error that nobody has handled.
-      sent.answer.catch(() => undefined)
-      this.#ahead.push(sent)
-    }
+      answer.catch(() => undefined)
+      if (call !== undefined) this.#ahead.push({ call, answer })
+    })
   }
 
   async #make({ call, answer }: Sent, process: DeviceProcess): Promise<void> {
@@ -235,7 +237,7 @@ export class Device<Calls extends DeviceCalls<Calls>> {
     }, call.deadlineMs)
   }
 
-  #valueOf(answer: FromDevice): unknown {
+  #valueOf(answer: Answer): unknown {
     if (answer.kind === 'error') throw this.#options.revive(answer.code, answer.message, answer.detail)
     return answer.kind === 'result' ? answer.value : undefined
   }
@@ -256,6 +258,10 @@ export class Device<Calls extends DeviceCalls<Calls>> {
       call.reject(error)
     }
   }
+}
+
+function messageOfCall({ name, params }: Call): DeviceCall {
+  return { name, params }
 }
 
 async function within<T>(promise: Promise<T>, deadlineMs: number, late: () => Error): Promise<T> {

@@ -2,7 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { DeviceError } from './error.ts'
-import { type FromDevice, MAX_SECRET_BYTES, SECRET_FD, type ToDevice } from './protocol.ts'
+import {
+  type Answer,
+  type DeviceCall,
+  type FromDevice,
+  MAX_SECRET_BYTES,
+  SECRET_FD,
+  type ToDevice,
+} from './protocol.ts'
 
 /** What of the parent's environment a device process gets to see. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TSS2_LOG']
@@ -19,8 +26,8 @@ export class DeviceProcess {
   readonly exited: Promise<void>
   readonly #name: string
   readonly #child: ChildProcess
-  readonly #pending: PromiseWithResolvers<FromDevice>[] = []
-  #unread: FromDevice | undefined
+  readonly #pending: PromiseWithResolvers<Answer>[] = []
+  #unread: Answer | undefined
   #loaded = false
   #diagnostic = ''
   #death: DeviceError | undefined
@@ -61,25 +68,18 @@ export class DeviceProcess {
   }
 
   /** Waits for the child's code, gives it the secret and lets it open its device. The secret is wiped. */
-  async open(config: unknown, secret: () => Promise<Uint8Array>): Promise<FromDevice> {
+  async open(config: unknown, secret: () => Promise<Uint8Array>): Promise<Answer> {
     await this.#next()
     this.#loaded = true
     this.#diagnostic = ''
     await this.#give(await secret())
-    return this.ask({ kind: 'open', config })
+    const [answer] = this.#ask({ kind: 'open', config }, 1)
+    return answer ?? this.#next()
   }
 
   /** @throws DeviceError DIED; or the error of a message that cannot be cloned, which leaves the process as it was */
-  ask(message: ToDevice): Promise<FromDevice> {
-    const answer = this.#next()
-    try {
-      this.#child.send(message, (error) => {
-        if (error) this.#died(new DeviceError('DIED', `${this.#name}: the device process is gone`, { cause: error }))
-      })
-    } catch (error) {
-      this.#pending.pop()?.reject(error)
-    }
-    return answer
+  ask(calls: readonly DeviceCall[]): Promise<Answer>[] {
+    return this.#ask({ kind: 'calls', calls }, calls.length)
   }
 
   kill(): void {
@@ -111,8 +111,20 @@ export class DeviceProcess {
     }
   }
 
-  #next(): Promise<FromDevice> {
-    const pending = Promise.withResolvers<FromDevice>()
+  #ask(message: ToDevice, answers: number): Promise<Answer>[] {
+    const promises = Array.from({ length: answers }, () => this.#next())
+    try {
+      this.#child.send(message, (error) => {
+        if (error) this.#died(new DeviceError('DIED', `${this.#name}: the device process is gone`, { cause: error }))
+      })
+    } catch (error) {
+      for (const pending of this.#pending.splice(-answers)) pending.reject(error)
+    }
+    return promises
+  }
+
+  #next(): Promise<Answer> {
+    const pending = Promise.withResolvers<Answer>()
     if (this.#death !== undefined) {
       pending.reject(this.#death)
     } else if (this.#unread !== undefined) {
@@ -124,10 +136,12 @@ export class DeviceProcess {
     return pending.promise
   }
 
-  #received(message: FromDevice): void {
-    const pending = this.#pending.shift()
-    if (pending === undefined) this.#unread = message
-    else pending.resolve(message)
+  #received(answers: FromDevice): void {
+    for (const answer of answers) {
+      const pending = this.#pending.shift()
+      if (pending === undefined) this.#unread = answer
+      else pending.resolve(answer)
+    }
   }
 
   #died(error: DeviceError): void {

@@ -4,13 +4,20 @@
  */
 export type DeviceCalls<Calls> = { readonly [Name in keyof Calls]: (params: never) => unknown }
 
-/** What the parent writes: first one `open`, then calls, each after the answer to the one before. */
+/** What the parent writes: first one `open`, then calls, several in one message where they wait. */
 export type ToDevice =
   | { readonly kind: 'open'; readonly config: unknown }
-  | { readonly kind: 'call'; readonly name: string; readonly params: unknown }
+  | { readonly kind: 'calls'; readonly calls: readonly DeviceCall[] }
 
-/** What the device process writes: `loaded` once by itself, then one answer to each message. */
-export type FromDevice =
+export interface DeviceCall {
+  readonly name: string
+  readonly params: unknown
+}
+
+/** What the device process writes: `loaded` once by itself, then answers, one to `open` and one to each call. */
+export type FromDevice = readonly Answer[]
+
+export type Answer =
   | { readonly kind: 'loaded' }
   | { readonly kind: 'result'; readonly value: unknown }
   | { readonly kind: 'error'; readonly code: string; readonly message: string; readonly detail: unknown }

@@ -1,6 +1,14 @@
 import { closeSync, readSync } from 'node:fs'
 import { CodedError, messageOf } from '../core/error.ts'
-import { type DeviceCalls, type FromDevice, MAX_SECRET_BYTES, SECRET_FD, type ToDevice } from './protocol.ts'
+import {
+  type Answer,
+  type DeviceCall,
+  type DeviceCalls,
+  type FromDevice,
+  MAX_SECRET_BYTES,
+  SECRET_FD,
+  type ToDevice,
+} from './protocol.ts'
 
 /** One function for each call. Calls come one at a time; the `code` of a `CodedError` and its `detail` travel
  * to the parent, any other error has the code INTERNAL there. */
@@ -26,30 +34,55 @@ export function serveDevice<Calls extends DeviceCalls<Calls>>(
   process.on('disconnect', () => process.exit(0))
   process.on('SIGINT', () => undefined)
   process.on('SIGTERM', () => undefined)
+  // One after the other, also where a message comes while a handler waits.
+  let last = Promise.resolve()
   process.on('message', (message: ToDevice) => {
-    void answer(message).then(send)
+    last = last.then(() => answer(message))
   })
-  send({ kind: 'loaded' })
+  send([{ kind: 'loaded' }])
 
-  async function answer(message: ToDevice): Promise<FromDevice> {
-    try {
-      if (message.kind === 'open') {
-        const secret = readSecret()
-        try {
-          handlers = new Map(Object.entries(await open(message.config, secret)))
-        } finally {
-          secret.fill(0)
-        }
-        return { kind: 'result', value: undefined }
+  async function answer(message: ToDevice): Promise<void> {
+    if (message.kind === 'open') {
+      send([await opened(message.config).catch(fault)])
+      return
+    }
+    let answers: Answer[] = []
+    let since = performance.now()
+    for (const call of message.calls) {
+      answers.push(await made(call))
+      // Those of quick calls travel together; a slow call's answer does not wait for the next one's.
+      if (performance.now() - since > HOLD_MS) {
+        send(answers)
+        answers = []
+        since = performance.now()
       }
-      const handler = handlers?.get(message.name)
-      if (handler === undefined) throw new Error(`the device has no call ${message.name}`)
-      return { kind: 'result', value: await handler(message.params) }
+    }
+    if (answers.length > 0) send(answers)
+  }
+
+  async function opened(config: unknown): Promise<Answer> {
+    const secret = readSecret()
+    try {
+      handlers = new Map(Object.entries(await open(config, secret)))
+    } finally {
+      secret.fill(0)
+    }
+    return { kind: 'result', value: undefined }
+  }
+
+  async function made({ name, params }: DeviceCall): Promise<Answer> {
+    try {
+      const handler = handlers?.get(name)
+      if (handler === undefined) throw new Error(`the device has no call ${name}`)
+      return { kind: 'result', value: await handler(params) }
     } catch (error) {
       return fault(error)
     }
   }
 }
+
+/** How long answers of one message are kept back to travel together. */
+const HOLD_MS = 2
 
 function send(message: FromDevice): void {
   // Without a channel the parent is gone, and this process is about to end.
@@ -72,7 +105,7 @@ function readSecret(): Uint8Array {
 }
 
 /** Codes are for the project's own errors: what Node throws may have a code too, but is a defect here. */
-function fault(error: unknown): FromDevice {
+function fault(error: unknown): Answer {
   const code = error instanceof CodedError ? String(error.code) : 'INTERNAL'
   const { detail } = (error ?? {}) as { detail?: unknown }
   return { kind: 'error', code, message: messageOf(error), detail }

@@ -12,7 +12,8 @@ export interface TpmCalls {
   endorsementKey(params: undefined): ShownEk
   attestationKey(params: undefined): { public: Uint8Array; name: Uint8Array }
   activateCredential(params: CredentialChallenge): Uint8Array
-  readPcrs(params: PcrSelection): ReadonlyMap<number, Uint8Array>
+  /** The values one after the other, in the order of the selection: a message of one part is the quickest. */
+  readPcrs(params: PcrSelection): Uint8Array
   readPcrBanks(params: undefined): PcrBanks
   extendPcr(params: { readonly pcr: number; readonly digest: Uint8Array }): void
   quote(params: { readonly selection: PcrSelection; readonly qualifyingData: Uint8Array }): TpmQuote

@@ -1,3 +1,4 @@
+import { concat } from '../core/bytes.ts'
 import type { Handlers } from '../device/serve.ts'
 import { akKeeper, type AkKeeper } from './ak-keeper.ts'
 import { withAk } from './attestation-key.ts'
@@ -74,7 +75,11 @@ export function tpmHandlers(connect: () => TpmConnection, config: TpmChildConfig
     attestationKey: () =>
       reading((tpm) => withAk(tpm, akHandle, (ak) => ({ public: ak.public, name: sha256Name(ak.public) }))),
     activateCredential: (challenge) => reading((tpm) => activateCredential(tpm, { akHandle, ek }, challenge)),
-    readPcrs: (selection) => reading((tpm) => readPcrs(tpm, selection)),
+    readPcrs: (selection) =>
+      reading((tpm) => {
+        const values = readPcrs(tpm, selection)
+        return concat(...selection.pcrs.map((pcr) => values.get(pcr) ?? new Uint8Array()))
+      }),
     readPcrBanks: () => reading(readPcrBanks),
     extendPcr: ({ pcr, digest }) => changing((tpm) => extendPcr(tpm, pcr, digest)),
     quote: ({ selection, qualifyingData }) => reading((tpm, ak) => quote(tpm, ak, selection, qualifyingData)),

@@ -99,7 +99,10 @@ export class Tpm {
 
   /** Reads PCRs, all of one moment. Nothing signs them: see `quoteWithPcrs`. @throws TpmError `PCR_NOT_ALLOCATED`, `PCRS_MOVING` */
   async readPcrs(selection: PcrSelection): Promise<ReadonlyMap<number, Uint8Array>> {
-    return this.#device.call('readPcrs', requirePcrSelection(selection))
+    const { pcrs, bank } = requirePcrSelection(selection)
+    const values = await this.#device.call('readPcrs', { pcrs, bank })
+    const { length } = HASHES[bank]
+    return new Map(pcrs.map((pcr, i) => [pcr, values.subarray(i * length, (i + 1) * length)]))
   }
 
   /** Reads every PCR of every bank, all of one moment. @throws TpmError `PCRS_MOVING` */
