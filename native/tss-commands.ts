@@ -12,10 +12,12 @@
  */
 export const COMMANDS = {
   ActivateCredential: 'h h 3s TPM2B_ID_OBJECT TPM2B_ENCRYPTED_SECRET >TPM2B_DIGEST',
+  Create: 'h 3s TPM2B_SENSITIVE_CREATE TPM2B_PUBLIC TPM2B_DATA TPML_PCR_SELECTION >TPM2B_PRIVATE >TPM2B_PUBLIC - - -',
   CreatePrimary: 'h 3s TPM2B_SENSITIVE_CREATE TPM2B_PUBLIC TPM2B_DATA TPML_PCR_SELECTION >h >TPM2B_PUBLIC - - -',
   EvictControl: 'h h 3s u32 >h',
   FlushContext: 'h',
   GetCapability: '3s u32 u32 u32 >u8 >TPMS_CAPABILITY_DATA',
+  Load: 'h 3s TPM2B_PRIVATE TPM2B_PUBLIC >h',
   NV_DefineSpace: 'h 3s ?TPM2B_AUTH TPM2B_NV_PUBLIC >h',
   NV_Increment: 'h h 3s',
   NV_Read: 'h h 3s u16 u16 >TPM2B_MAX_NV_BUFFER',
@@ -27,7 +29,10 @@ export const COMMANDS = {
   ReadClock: '3s >TPMS_TIME_INFO',
   ReadPublic: 'h 3s >TPM2B_PUBLIC >TPM2B_NAME >TPM2B_NAME',
   StartAuthSession: 'h h 3s ?TPM2B_NONCE u8 TPMT_SYM_DEF u16 >h',
+  TRSess_SetAttributes: 'h u8 u8',
   TR_FromTPMPublic: 'u32 3s >h',
+  TR_GetName: 'h >TPM2B_NAME',
+  Unseal: 'h 3s >TPM2B_SENSITIVE_DATA',
 } as const satisfies Record<string, string>
 
 export type CommandName = keyof typeof COMMANDS

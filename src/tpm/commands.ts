@@ -22,6 +22,14 @@ export const ENDORSEMENT: Handle = 0x10b
  */
 export interface TpmCommands {
   ActivateCredential(activate: Handle, key: Handle, sessions: Sessions, blob: Wire, secret: Wire): readonly [info: Wire]
+  Create(
+    parent: Handle,
+    sessions: Sessions,
+    sensitive: Wire,
+    template: Wire,
+    outsideInfo: Wire,
+    creationPcrs: Wire,
+  ): readonly [tpm2bPrivate: Wire, tpm2bPublic: Wire]
   CreatePrimary(
     hierarchy: Handle,
     sessions: Sessions,
@@ -38,6 +46,7 @@ export interface TpmCommands {
     property: number,
     count: number,
   ): readonly [more: number, data: Wire]
+  Load(parent: Handle, sessions: Sessions, tpm2bPrivate: Wire, tpm2bPublic: Wire): readonly [object: Handle]
   NV_DefineSpace(hierarchy: Handle, sessions: Sessions, auth: Wire | null, nvPublic: Wire): readonly [index: Handle]
   NV_Increment(authorising: Handle, index: Handle, sessions: Sessions): readonly []
   NV_Read(
@@ -80,6 +89,11 @@ export interface TpmCommands {
     symmetric: Wire,
     hash: number,
   ): readonly [session: Handle]
+  Unseal(object: Handle, sessions: Sessions): readonly [tpm2bData: Wire]
+  /** Not a TPM command: sets the TPMA_SESSION of a session for the commands that follow. */
+  TRSess_SetAttributes(session: Handle, flags: number, mask: number): readonly []
+  /** Not a TPM command: the name of what the software stack has kept for a handle. */
+  TR_GetName(object: Handle): readonly [tpm2bName: Wire]
   /** Not a TPM command: the handle for something that is in the TPM already. */
   TR_FromTPMPublic(tpmHandle: number, sessions: Sessions): readonly [object: Handle]
 }

@@ -1,14 +1,15 @@
 import { Writer } from '../core/writer.ts'
-import { TPM_ALG } from '../tcg/algorithm.ts'
 import { OBJECT_ATTRIBUTES } from '../tcg/public.ts'
 import { withAk } from './attestation-key.ts'
-import { ENDORSEMENT, NO_HANDLE, PASSWORD } from './commands.ts'
-import type { Handle, TpmCommands, TpmConnection } from './commands.ts'
+import { isCertifiedKey } from './certified-key.ts'
+import { ENDORSEMENT, PASSWORD } from './commands.ts'
+import type { Handle, TpmConnection } from './commands.ts'
 import type { EkPlaceName } from './ek-place.ts'
 import { withEk, type Ek } from './endorsement-key.ts'
 import { TpmError } from './error.ts'
-import { unwrap, withTransient } from './objects.ts'
+import { unwrap } from './objects.ts'
 import { hasRc, isParameterRefused, RC, rcOf } from './rc.ts'
+import { requireEk, withSecureSession } from './secure-session.ts'
 
 /** What a registrar sends to a TPM of which it knows the EK and an AK's name; see `makeCredential`. */
 export interface CredentialChallenge {
@@ -18,14 +19,14 @@ export interface CredentialChallenge {
   readonly encryptedSecret: Uint8Array
 }
 
-const TPM_SE_POLICY = 1
 const MAX_SECRET = 64
 
 /**
  * Decrypts the challenge's secret, which proves that the EK and the AK are in one TPM (TPM 2.0 Part 1, "Credential
  * Protection").
  *
- * @throws TpmError `CREDENTIAL_REFUSED` when it was made for another EK or another AK
+ * @throws TpmError `CREDENTIAL_REFUSED` when it was made for another EK or another AK, `EK_MISMATCH` where the EK is not the
+ * certificate's
  */
 export function activateCredential(
   connection: TpmConnection,
@@ -36,7 +37,7 @@ export function activateCredential(
   const secret = new Writer().sized16(challenge.encryptedSecret).finish()
   return withAk(connection, akHandle, (ak) =>
     withEk(connection, order, (ek) =>
-      withEkAuthorised(connection.commands, ek, (session) => {
+      withEkAuthorised(connection, ek, (session) => {
         try {
           const [info] = connection.commands.ActivateCredential(ak.handle, ek.handle, [PASSWORD, session], blob, secret)
           return unwrap('TPM2B_DIGEST', info, MAX_SECRET)
@@ -53,24 +54,23 @@ export function activateCredential(
 }
 
 /**
- * Works with what authorises the EK's use: its empty authorisation value where the template allows it (userWithAuth, the
- * high range), else a session that satisfies its policy: PolicySecret of the endorsement hierarchy (EK Credential
- * Profile, B.3.2).
+ * Works in a session that authorises the EK's use, and encrypts what the TPM answers: the secret. Where the template allows it
+ * (userWithAuth, the high range) it authorises with the EK's empty authorisation value, else it satisfies the EK's policy:
+ * PolicySecret of the endorsement hierarchy (EK Credential Profile, B.3.2).
+ *
+ * An EK without a certificate that can be read has nothing to be held against, and is protected from listeners only.
+ *
+ * @throws TpmError `EK_MISMATCH`
  */
-function withEkAuthorised<T>(commands: TpmCommands, { place }: Ek, work: (session: Handle) => T): T {
-  if ((place.template.attributes & OBJECT_ATTRIBUTES.userWithAuth) !== 0) return work(PASSWORD)
-  const noSymmetric = new Writer().u16(TPM_ALG.NULL).finish()
-  const [session] = commands.StartAuthSession(
-    NO_HANDLE,
-    NO_HANDLE,
-    [],
-    null,
-    TPM_SE_POLICY,
-    noSymmetric,
-    TPM_ALG.SHA256,
-  )
-  return withTransient(commands, session, () => {
-    commands.PolicySecret(ENDORSEMENT, session, [PASSWORD], null, null, null, 0)
+function withEkAuthorised<T>(connection: TpmConnection, ek: Ek, work: (session: Handle) => T): T {
+  if (ek.certificate !== undefined && isCertifiedKey(ek.public, ek.certificate) !== undefined) {
+    requireEk(ek.public, ek.certificate)
+  }
+  if ((ek.place.template.attributes & OBJECT_ATTRIBUTES.userWithAuth) !== 0) {
+    return withSecureSession(connection, ek, 'hmac', 'both', work)
+  }
+  return withSecureSession(connection, ek, 'policy', 'both', (session) => {
+    connection.commands.PolicySecret(ENDORSEMENT, session, [PASSWORD], null, null, null, 0)
     return work(session)
   })
 }

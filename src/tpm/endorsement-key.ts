@@ -1,8 +1,6 @@
-import { X509Certificate } from 'node:crypto'
 import { equal } from '../core/bytes.ts'
 import { encodeEndorsementTemplate } from '../tcg/endorsement-template.ts'
-import { decodePublic, type TpmPublic } from '../tcg/public.ts'
-import { TcgError } from '../tcg/error.ts'
+import { isCertifiedKey } from './certified-key.ts'
 import type { TpmConnection } from './commands.ts'
 import { findCertificate, readCertificateChain, type CertifiedPlace } from './ek-certificate.ts'
 import { EK_PLACES, type EkPlace, type EkPlaceName } from './ek-place.ts'
@@ -13,6 +11,8 @@ import { unwrapPublic, withPersistent, withPrimary, type TpmObject } from './obj
 /** An EK in the TPM, for the time of some work. */
 export interface Ek extends TpmObject {
   readonly place: EkPlace
+  /** DER, untrusted; undefined where the TPM holds none that can be read. A persistent EK is its key, one made again may not be. */
+  readonly certificate: Uint8Array | undefined
 }
 
 /** What a TPM shows of its EK; whether the parts belong together is the verifier's to find out. */
@@ -77,15 +77,16 @@ function withEkAt<T>(
   certified: CertifiedPlace | undefined,
   work: (ek: Ek) => T,
 ): T {
+  const certificate = certified?.certificate
   for (const tpmHandle of place.handles) {
     const result = withPersistent(connection, tpmHandle, (handle) => {
       const [tpm2bPublic] = connection.commands.ReadPublic(handle, [])
       const area = unwrapPublic(tpm2bPublic)
-      return isEk(area, place, certified?.certificate) ? { of: work({ handle, public: area, place }) } : undefined
+      return isEk(area, place, certificate) ? { of: work({ handle, public: area, place, certificate }) } : undefined
     })
     if (result !== undefined) return result.of
   }
-  return withPrimary(connection, templateOf(connection, place), (ek) => work({ ...ek, place }))
+  return withPrimary(connection, templateOf(connection, place), (ek) => work({ ...ek, place, certificate }))
 }
 
 /**
@@ -119,30 +120,5 @@ function isEk(area: Uint8Array, { template }: EkPlace, certificate: Uint8Array |
   const standard = encodeEndorsementTemplate(template)
   const fixed = standard.subarray(0, standard.length - uniqueBytes(template))
   if (!equal(area.subarray(0, fixed.length), fixed)) return false
-  const certified = certificate && certifiedKey(certificate)
-  return certified === undefined || sameKey(decoded(area), certified)
-}
-
-function decoded(area: Uint8Array): TpmPublic | undefined {
-  try {
-    return decodePublic(area)
-  } catch (error) {
-    if (error instanceof TcgError) return undefined
-    throw error
-  }
-}
-
-/** Undefined where OpenSSL cannot read it: an RSA key that is bound to OAEP, for example. */
-function certifiedKey(certificate: Uint8Array): JsonWebKey | undefined {
-  try {
-    return new X509Certificate(certificate).publicKey.export({ format: 'jwk' })
-  } catch {
-    return undefined
-  }
-}
-
-function sameKey(key: TpmPublic | undefined, { n, x, y }: JsonWebKey): boolean {
-  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
-  if (key === undefined) return false
-  return key.type === 'rsa' ? n === text(key.modulus) : x === text(key.x) && y === text(key.y)
+  return certificate === undefined || isCertifiedKey(area, certificate) !== false
 }

@@ -42,12 +42,11 @@ export function tpmHandlers(connect: () => TpmConnection, config: TpmChildConfig
     return opened
   }
   const once = <T>(work: (tpm: TpmConnection, ak: AkKeeper) => T): T => {
-    const fresh = opened === undefined
     try {
       const { connection, ak } = opened ?? open()
       return work(connection, ak)
     } catch (error) {
-      const told = fresh || opened === undefined ? error : explained(error, opened.connection)
+      const told = explained(error, opened?.connection)
       opened?.connection.close()
       opened = undefined
       throw told

@@ -66,6 +66,8 @@ export const KNOWN_CODES: ReadonlyMap<number, KnownCode> = new Map<number, Known
   [ESYS | 1, broken('TSS2_ESYS_RC_GENERAL_FAILURE')],
   [ESYS | 7, broken('TSS2_ESYS_RC_BAD_SEQUENCE')],
   [ESYS | 23, broken('TSS2_ESYS_RC_MEMORY')],
+  // A kept handle that this context does not know.
+  [ESYS | 24, connection('TSS2_ESYS_RC_BAD_TR')],
   [ESYS | 27, { ...connection('TSS2_ESYS_RC_RSP_AUTH_FAILED'), meaning: 'the answer was changed on its way' }],
   ...[ESYS, SYS].flatMap((layer) => [
     [layer | 11, connection('TSS2_RC_BAD_VALUE')] as const,
