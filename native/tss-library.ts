@@ -20,6 +20,10 @@ export interface TssLibrary {
   readonly initialize: NativeFunction<number>
   readonly finalize: NativeFunction<void>
   readonly close: NativeFunction<number>
+  /** The Sys context below an Esys context. */
+  readonly getSysContext: NativeFunction<number>
+  /** Of a Sys context and a TPM handle. */
+  readonly sysFlush: NativeFunction<number>
   readonly free: NativeFunction<void>
   readonly decode: NativeFunction<string>
   readonly commands: Readonly<Record<CommandName, NativeFunction<number>>>
@@ -30,6 +34,7 @@ export interface TssLibrary {
 const LIBRARIES = {
   esys: ['libtss2-esys.so.0', 'libtss2-esys-3.0.2-0'],
   mu: ['libtss2-mu.so.0', 'libtss2-mu0'],
+  sys: ['libtss2-sys.so.1', 'libtss2-sys1'],
   rc: ['libtss2-rc.so.0', 'libtss2-rc0'],
   tctildr: ['libtss2-tctildr.so.0', 'libtss2-tctildr0'],
 } as const
@@ -54,7 +59,7 @@ const C_TYPES: Readonly<Record<string, string>> = {
 export function loadTss(): TssLibrary {
   if (endianness() !== 'LE') throw new TssError('LIBRARY_VERSION', 'expected a little-endian machine', NOWHERE)
   process.env['TSS2_LOG'] = 'all+NONE'
-  const [esys, mu, rc, tctildr] = [open('esys'), open('mu'), open('rc'), open('tctildr')]
+  const [esys, mu, sys, rc, tctildr] = [open('esys'), open('mu'), open('sys'), open('rc'), open('tctildr')]
   bind(mu, SINCE_3_0, 'uint32', [])
   const words = Object.values(COMMANDS).flatMap((spec) => spec.split(' '))
   const types = words.filter((word) => word.includes('TPM')).map(structureOf)
@@ -68,6 +73,8 @@ export function loadTss(): TssLibrary {
     initialize: bind(esys, 'Esys_Initialize', 'uint32', ['void *', 'void *', 'void *']),
     finalize: bind(esys, 'Esys_Finalize', 'void', ['void *']),
     close: bind(esys, 'Esys_TR_Close', 'uint32', ['void *', 'void *']),
+    getSysContext: bind(esys, 'Esys_GetSysContext', 'uint32', ['void *', 'void *']),
+    sysFlush: bind(sys, 'Tss2_Sys_FlushContext', 'uint32', ['void *', 'uint32']),
     free: bind(esys, 'Esys_Free', 'void', ['void *']),
     decode: bind(rc, 'Tss2_RC_Decode', 'str', ['uint32']),
     commands: Object.fromEntries(commands) as Record<CommandName, NativeFunction<number>>,

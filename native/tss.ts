@@ -59,6 +59,16 @@ export class Tss {
     check(this.#library, 'TR_Close', this.#library.close(this.#usable(), pointer))
   }
 
+  /**
+   * Flushes what lies at a TPM handle and nobody has an ESYS_TR of: Esys makes one only of what has a public area to be
+   * read, and a hash sequence has none. @throws TssError
+   */
+  flush(tpmHandle: number): void {
+    const pointer = Buffer.alloc(POINTER_BYTES)
+    check(this.#library, 'GetSysContext', this.#library.getSysContext(this.#usable(), pointer))
+    check(this.#library, 'FlushContext', this.#library.sysFlush(pointer.readBigUInt64LE(), tpmHandle))
+  }
+
   /** Ends the connection. Idempotent. */
   close(): void {
     if (!this.#open) return

@@ -4,6 +4,7 @@
 //   node scripts/bootstrap.mjs run -- …   the same, then run a program with node_modules/.bin first on the path
 //   node scripts/bootstrap.mjs analysis run -- …   the same, with what Python packages want to be installed
 //   node scripts/bootstrap.mjs tests run -- …      the same, with what only tests need
+//   node scripts/bootstrap.mjs bench run -- …      the same, with a C compiler and tpm2-tss to compile with
 //
 // Plain JavaScript without dependencies: it runs under any Node from 18 on, before anything is installed. Everything it
 // says goes to standard error, so that a command's --json stays alone on standard output. It says what it is about to
@@ -36,6 +37,7 @@ const requirements = [
   { package: 'softhsm2', there: () => library('softhsm/libsofthsm2.so') || library('pkcs11/libsofthsm2.so') },
   { package: 'libtss2-esys-3.0.2-0', there: () => library('libtss2-esys.so.0') },
   { package: 'libtss2-mu0', there: () => library('libtss2-mu.so.0') },
+  { package: 'libtss2-sys1', there: () => library('libtss2-sys.so.1') },
   { package: 'libtss2-rc0', there: () => library('libtss2-rc.so.0') },
   { package: 'libtss2-tctildr0', there: () => library('libtss2-tctildr.so.0') },
   { package: 'libtss2-tcti-swtpm0', there: () => library('libtss2-tcti-swtpm.so.0') },
@@ -48,27 +50,30 @@ const requirements = [
 ]
 
 const words = process.argv.slice(2)
-if (words[0] === 'tests') {
-  words.shift()
-  requirements.push(
+/** What only some work needs, by the word that asks for it. */
+const groups = {
+  tests: [
     { package: 'ima-evm-utils', there: () => program('evmctl') },
     { package: 'systemd', there: () => program('systemd-analyze') },
     { package: 'chromium', there: () => program('chromium') },
-  )
-}
-if (words[0] === 'analysis') {
-  words.shift()
-  requirements.push(
+  ],
+  analysis: [
     { package: 'python3-venv', there: () => python('import ensurepip, venv') },
     {
       package: 'python3-dev',
       there: () => python('import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'),
     },
-  )
+  ],
+  bench: [
+    { package: 'gcc', there: () => program('gcc') },
+    { package: 'libtss2-dev', there: () => existsSync('/usr/include/tss2/tss2_esys.h') },
+  ],
 }
+const group = Object.hasOwn(groups, words[0] ?? '') ? groups[words.shift()] : []
+requirements.push(...group)
 const [mode, separator, command, ...args] = words
 if (!(mode === undefined || (mode === 'run' && separator === '--' && command !== undefined))) {
-  fail('usage: node scripts/bootstrap.mjs [tests | analysis] [run -- PROGRAM ARGUMENTS…]')
+  fail('usage: node scripts/bootstrap.mjs [tests | analysis | bench] [run -- PROGRAM ARGUMENTS…]')
 }
 
 const missing = requirements.filter((requirement) => !requirement.there()).map((requirement) => requirement.package)

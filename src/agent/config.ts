@@ -3,6 +3,7 @@ import { ConfigError } from '../core/config-error.ts'
 import { parseToml, type ConfigTable } from '../core/config-table.ts'
 import { messageOf } from '../core/error.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
+import { parseTcti } from '../tpm/tcti.ts'
 import { DEFAULT_AK_HANDLE, DEFAULT_NV_INDEX } from '../tpm/tpm.ts'
 import { FIRMWARE_PCRS } from '../vmm/qemu-kvm-profile.ts'
 
@@ -106,10 +107,19 @@ const DEADLINE = { min: 100, max: 600_000, or: 10_000 }
 
 function tpmOf(table: ConfigTable): AgentConfig['tpm'] {
   return {
-    tcti: table.string('tcti'),
+    tcti: tctiOf(table),
     deadlineMs: table.integer('deadline_ms', DEADLINE),
     akHandle: table.integer('ak_handle', { min: 0x8100_0000, max: 0x81ff_ffff, or: DEFAULT_AK_HANDLE }),
     nvIndex: table.integer('nv_index', { min: 0x0100_0000, max: 0x01ff_ffff, or: DEFAULT_NV_INDEX }),
+  }
+}
+
+function tctiOf(table: ConfigTable): string {
+  const text = table.string('tcti')
+  try {
+    return parseTcti(text).configuration
+  } catch (error) {
+    throw table.invalid('tcti', messageOf(error).replace(/^expected /, ''))
   }
 }
 

@@ -6,6 +6,7 @@ import { Hsm } from '../hsm/hsm.ts'
 import { readDeployment } from '../ledger/deployment.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { sha256 } from '../record/hash.ts'
+import { lockoutInWords } from '../tpm/lockout.ts'
 import { Tpm } from '../tpm/tpm.ts'
 import type { AgentConfig } from '../agent/config.ts'
 import { configOf, withConfig, type PlaceOptions } from './context.ts'
@@ -69,6 +70,15 @@ async function examineHost(config: AgentConfig): Promise<readonly Check[]> {
       const { public: ekPublic } = await tpm.endorsementKey()
       return [sha256(ekPublic), `EK found at ${config.tpm.tcti.split(':')[0] ?? ''}`]
     })
+    await look<string>(
+      'TPM lockout',
+      'something guesses authorisation values: find it, then clear the lockout',
+      async () => {
+        const state = await tpm.readLockout()
+        if (state.isLocked) throw new Error(lockoutInWords(state))
+        return ['', lockoutInWords(state)]
+      },
+    )
     const measured = await look<Hex>('measurement', 'run "attestry measure" before the agent starts', async () => {
       const values = await tpm.readPcrs(config.vmm.selection)
       if (values.get(config.vmm.pcr)?.every((byte) => byte === 0) !== false)

@@ -59,6 +59,7 @@ const codes: Readonly<Record<string, number>> = {
   JOURNAL_OTHER_HOST: EXIT.usage,
   JOURNAL_UNREADABLE: EXIT.usage,
   LOG_BUSY: EXIT.usage,
+  TCTI_INVALID: EXIT.usage,
   SOCKET_FAILED: EXIT.usage,
   SOCKET_IN_USE: EXIT.usage,
   WATCH_FAILED: EXIT.usage,

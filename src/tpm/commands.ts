@@ -103,6 +103,8 @@ export interface TpmConnection {
   readonly commands: TpmCommands
   /** Gives up a handle of something that stays in the TPM. */
   forget(object: Handle): void
+  /** Flushes what lies at a TPM handle, 0x80…… or 0x02……, whoever has put it there. */
+  flush(tpmHandle: number): void
   /** Ends the connection. Flushes nothing. Idempotent. */
   close(): void
 }

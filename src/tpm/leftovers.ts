@@ -11,17 +11,16 @@ const RANGES = [0x02000000, 0x80000000]
 const MAX_HANDLES = 64
 
 /**
- * Flushes the transient objects and loaded sessions that a killed process has left in the TPM: it has room for about
+ * Flushes the transient objects, hash sequences and loaded sessions that a killed process has left in the TPM: it has room for about
  * three of each. Behind a resource manager there are none but one's own. Without one, a TPM has one user at a time:
  * another process's enrolment that is under way fails here, and can be repeated.
  */
-export function flushLeftovers({ commands }: TpmConnection): void {
+export function flushLeftovers(connection: TpmConnection): void {
   for (const first of RANGES) {
-    const [, data] = commands.GetCapability([], TPM_CAP_HANDLES, first, MAX_HANDLES)
+    const [, data] = connection.commands.GetCapability([], TPM_CAP_HANDLES, first, MAX_HANDLES)
     for (const tpmHandle of handlesOf(data)) {
       try {
-        const [handle] = commands.TR_FromTPMPublic(tpmHandle, [])
-        commands.FlushContext(handle)
+        connection.flush(tpmHandle)
       } catch (error) {
         // Gone meanwhile: its owner was alive and has flushed it.
         if (isConnectionError(error)) throw error

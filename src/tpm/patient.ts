@@ -19,6 +19,7 @@ export function patient(connection: TpmConnection, patienceMs: number): TpmConne
   return {
     commands,
     forget: (object) => connection.forget(object),
+    flush: (tpmHandle) => persist(() => connection.flush(tpmHandle), patienceMs),
     close: () => connection.close(),
   }
 }

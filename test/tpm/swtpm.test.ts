@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { exchange } from '../../hil/tpm-fault/proxy.ts'
 import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
 import { manufactureSwtpm, startSwtpm } from '../../hil/stack/swtpm.ts'
 import { DeviceError } from '../../src/device/error.ts'
@@ -147,7 +148,10 @@ describe('Tpm on swtpm', () => {
       createPrimary(commands, OWNER, AK_TEMPLATE)
       commands.StartAuthSession(0xfff, 0xfff, [], null, 1, Uint8Array.of(0, 0x10), 0x0b)
     })
-    assert.deepEqual([held(tcti).transient.length, held(tcti).sessions.length], [1, 1])
+    // TPM2_HashSequenceStart of SHA-256 (TPM 2.0 Part 3, 17.3): a sequence has no public area to be read.
+    const begun = await exchange(join(dir, 'swtpm.sock'), Buffer.from('80010000000e000001860000000b', 'hex'))
+    assert.equal(begun.readUInt32BE(6), 0)
+    assert.deepEqual([held(tcti).transient.length, held(tcti).sessions.length], [2, 1])
     await open().readClock()
     assert.deepEqual([held(tcti).transient, held(tcti).sessions], [[], []])
   })
