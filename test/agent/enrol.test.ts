@@ -64,7 +64,7 @@ describe('enrolling a host and proposing its VMM', () => {
         quote: (...args) => real.quote(...args),
         activateCredential: (challenge) => Promise.resolve(new Uint8Array(32).fill(challenge.credentialBlob.length)),
       }
-      await assert.rejects(enrolHost(enrolment({ tpm })), { code: 'CREDENTIAL_WRONG' })
+      await assert.rejects(enrolHost(enrolment({ tpm })), { code: 'CHALLENGE_ALTERED' })
     })
 
     it('left no trace of what it refused', async () => {

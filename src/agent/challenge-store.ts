@@ -1,0 +1,104 @@
+import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Hex } from '../core/bytes.ts'
+import { EnrolError } from './enrol-error.ts'
+import { OPEN_CHALLENGE, type OpenChallenge } from './enrol-file.ts'
+import { requestHashOf } from './enrol-hash.ts'
+
+/**
+ * The registrar's challenges, one file each in a directory of its own: `HASH.open` until it is answered, `HASH.used` from then on,
+ * by the request's hash. So there is one challenge for a request, and one registration for a challenge, whatever runs at the
+ * same time; a file that is there stands for good, and may be deleted once it has expired.
+ *
+ * Whoever reads an open one could answer without the TPM: the directory is for its owner alone.
+ */
+export class ChallengeStore {
+  readonly #directory: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** Makes the directory where it is missing. @throws EnrolError `ENROL_REQUEST_REPLAYED` where the request was challenged before */
+  async add(challenge: OpenChallenge): Promise<void> {
+    const hash = requestHashOf(challenge.request)
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 })
+    if (await exists(this.#used(hash))) throw replayed(hash)
+    const file = await open(this.#open(hash), 'wx', 0o600).catch((cause: unknown) => {
+      throw isCode(cause, 'EEXIST') ? replayed(hash, cause) : cause
+    })
+    try {
+      await file.writeFile(OPEN_CHALLENGE.encode(challenge))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Takes a challenge back that was never given to anybody. */
+  async withdraw(requestHash: Hex): Promise<void> {
+    await unlink(this.#open(requestHash))
+  }
+
+  /** @throws EnrolError `CHALLENGE_UNKNOWN`, `CHALLENGE_USED` */
+  async find(requestHash: Hex): Promise<OpenChallenge> {
+    try {
+      return OPEN_CHALLENGE.parse(await readFile(this.#open(requestHash), 'utf8'))
+    } catch (cause) {
+      if (!isCode(cause, 'ENOENT')) throw cause
+      if (await exists(this.#used(requestHash))) throw used(requestHash, cause)
+      const text = `this registrar has made no challenge for the request ${requestHash}`
+      throw new EnrolError('CHALLENGE_UNKNOWN', text, { cause })
+    }
+  }
+
+  /**
+   * Does something with a challenge that nobody else does or did. Where it fails the challenge is open again; where the process
+   * ends within, it counts as used, and the host makes another request.
+   *
+   * @throws EnrolError `CHALLENGE_USED`, and what `work` throws
+   */
+  async use<T>(requestHash: Hex, work: () => Promise<T>): Promise<T> {
+    const [from, to] = [this.#open(requestHash), this.#used(requestHash)]
+    await rename(from, to).catch((cause: unknown) => {
+      throw isCode(cause, 'ENOENT') ? used(requestHash, cause) : cause
+    })
+    try {
+      return await work()
+    } catch (cause) {
+      await rename(to, from)
+      throw cause
+    }
+  }
+
+  #open(hash: Hex): string {
+    return join(this.#directory, `${hash}.open`)
+  }
+
+  #used(hash: Hex): string {
+    return join(this.#directory, `${hash}.used`)
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (cause) {
+    if (isCode(cause, 'ENOENT')) return false
+    throw cause
+  }
+}
+
+function isCode(cause: unknown, code: string): boolean {
+  return (cause as NodeJS.ErrnoException).code === code
+}
+
+function replayed(hash: Hex, cause?: unknown): EnrolError {
+  const text = `this registrar has challenged the request ${hash} before: make another request`
+  return new EnrolError('ENROL_REQUEST_REPLAYED', text, { cause })
+}
+
+function used(hash: Hex, cause: unknown): EnrolError {
+  return new EnrolError('CHALLENGE_USED', `the challenge for the request ${hash} was answered before`, { cause })
+}
