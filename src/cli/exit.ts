@@ -49,6 +49,8 @@ const codes: Readonly<Record<string, number>> = {
   PIN_FILE_INVALID: EXIT.usage,
   PIN_FILE_MISSING: EXIT.usage,
   PIN_FILE_UNSAFE: EXIT.usage,
+  ENROL_FILE_KIND: EXIT.usage,
+  ENROL_FILE_MALFORMED: EXIT.usage,
   EVIDENCE_MALFORMED: EXIT.usage,
   LOG_UNREADABLE: EXIT.usage,
   PROFILE_INVALID: EXIT.usage,

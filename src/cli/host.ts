@@ -1,32 +1,23 @@
-import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import type { Hex } from '../core/bytes.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { FRAUDS } from '../record/fraud.ts'
 import { ZERO_HASH } from '../record/hash.ts'
 import { makeChange } from './change.ts'
-import {
-  configOf,
-  signerOf,
-  stackDirectory,
-  usingLedger,
-  withConfig,
-  withLedger,
-  withSigner,
-  type PlaceOptions,
-} from './context.ts'
+import { configOf, signerOf, usingLedger, withConfig, withLedger, withSigner, type PlaceOptions } from './context.ts'
+import { enrolHostCommands } from './enrol-host.ts'
+import { enrolRegistrarCommands } from './enrol-registrar.ts'
+import { enrolTrustOf, withTrust, type TrustOptions } from './enrol-trust.ts'
 import { UsageError } from './error.ts'
 import { bytes32 } from './options.ts'
 import { Output } from './output.ts'
 
 /** `attestry host`: hosts and their identities. */
 export function hostCommand(): Command {
-  const enrol = withSigner(withConfig(new Command('enrol')), 'registrar')
+  const enrol = withTrust(withSigner(withConfig(new Command('enrol')), 'registrar'))
     .description(
       "enrol this host, with the registrar's key at hand: EK, AK, credential activation, quote, ledger address",
     )
-    .option('--trust <directory>', 'the trusted TPM vendors’ certificates, PEM (by default the local stack’s)')
-    .option('--hardware <directory>', 'of those, the makers of hardware TPMs: other hosts count as Software')
     .addHelpText('after', '\nExample:\n  attestry host enrol --config agent.toml --key registrar.key --trust ./vendors')
     .action(enrolHere)
   const show = withLedger(new Command('show'))
@@ -53,7 +44,10 @@ export function hostCommand(): Command {
         await makeChange(options, { doing: name, to: 'hostRegistry', name, args: [hostId], json, words })
       }),
   )
-  return [enrol, show, ...statuses].reduce((group, command) => group.addCommand(command), new Command('host'))
+  return [enrol, ...enrolHostCommands(), ...enrolRegistrarCommands(), show, ...statuses].reduce(
+    (group, command) => group.addCommand(command),
+    new Command('host'),
+  )
 }
 
 const STATUS_CHANGES = [
@@ -66,27 +60,22 @@ const STATUS_CHANGES = [
   { name: 'retire', done: 'retired', description: 'take a host out of service for good; a registrar' },
 ] as const
 
-async function enrolHere(
-  options: PlaceOptions & { readonly trust?: string; readonly hardware?: string },
-): Promise<void> {
+async function enrolHere(options: TrustOptions): Promise<void> {
   const output = new Output(options.json === true)
   const config = await configOf(options)
   const registrar = await signerOf(options)
-  const [{ Tpm }, { Hsm }, { enrolHost }, { readTrustStore }, { fingerprintsIn }] = await Promise.all([
+  const [{ Tpm }, { Hsm }, { enrolHost }] = await Promise.all([
     import('../tpm/tpm.ts'),
     import('../hsm/hsm.ts'),
     import('../agent/enrol.ts'),
-    import('../auditor/trust-store.ts'),
-    import('./audit.ts'),
   ])
-  const trustAnchors = readTrustStore(resolve(options.trust ?? `${stackDirectory(options)}/trust`))
-  const hardwareRoots = fingerprintsIn(options.hardware)
+  const trust = enrolTrustOf(options)
   const tpm = new Tpm(config.tpm)
   const hsm = new Hsm(config.hsm)
   try {
     const enrolled = await usingLedger(options, (ledger) =>
       output.progress('enrolling', () =>
-        enrolHost({ tpm, hsm, ledger, registrar, trustAnchors, hardwareRoots, selection: config.vmm.selection }),
+        enrolHost({ ...trust, tpm, hsm, ledger, registrar, selection: config.vmm.selection }),
       ),
     )
     output.result(

@@ -21,6 +21,8 @@ const cases: readonly (readonly [name: string, code: string, exitCode: number])[
   ['JournalError', 'COUNTER_BEHIND', 1],
   ['JournalError', 'LEDGER_DIVERGED', 1],
   ['EnrolError', 'HOST_EXISTS', 1],
+  ['EnrolError', 'ENROL_FILE_MALFORMED', 2],
+  ['EnrolError', 'ENROL_FILE_KIND', 2],
   ['EvidenceError', 'QUOTE_SIGNATURE', 1],
   ['TcgError', 'MALFORMED', 1],
   ['PcrFileError', 'PCR_FILE_FORMAT', 2],

@@ -1,0 +1,35 @@
+import { MAX_ENROL_FILE } from '../agent/enrol-format.ts'
+import { readInput } from './context.ts'
+import { UsageError } from './error.ts'
+import { OutputFile } from './output-file.ts'
+
+/** A file's text, for a parser that bounds it. @throws UsageError FILE_UNREADABLE */
+export function readText(path: string): string {
+  const bytes = readInput(path)
+  if (bytes.length > MAX_ENROL_FILE) throw new UsageError('FILE_UNREADABLE', `${path} is too large`)
+  // A byte-order mark stays, and is refused like any other byte that does not belong there.
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+}
+
+/** Opens a file before the work that fills it, and removes what there is of it where that fails. */
+export async function withOutput<T>(path: string, work: (file: OutputFile) => Promise<T>): Promise<T> {
+  const file = await OutputFile.open(path)
+  try {
+    return await work(file)
+  } finally {
+    await file.discard()
+  }
+}
+
+/** @param seconds since the epoch. @throws UsageError */
+export function inFuture(seconds: bigint): bigint {
+  if (seconds * 1000n > BigInt(Date.now()) && seconds < MAX_TIME) return seconds
+  throw new UsageError('USAGE', '--expires: expected a time in the future, and before the year 10000')
+}
+
+/** @param seconds since the epoch */
+export function isoOf(seconds: bigint): string {
+  return new Date(Number(seconds) * 1000).toISOString()
+}
+
+const MAX_TIME = 253_402_300_800n

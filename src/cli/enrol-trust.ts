@@ -1,0 +1,34 @@
+import { join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { EnrolTrust } from '../agent/registrar.ts'
+import { readRevocationStore } from '../auditor/revocation-store.ts'
+import { readTrustStore } from '../auditor/trust-store.ts'
+import { fingerprintsIn } from './audit.ts'
+import { stackDirectory, type PlaceOptions } from './context.ts'
+
+/** Whose TPMs are trusted. */
+export interface TrustOptions extends PlaceOptions {
+  readonly trust?: string
+  readonly hardware?: string
+  readonly requireLists?: boolean
+}
+
+/** `--trust`, `--hardware`, `--require-lists`. */
+export function withTrust(command: Command): Command {
+  return command
+    .option('--trust <directory>', 'the trusted TPM vendors’ certificates, PEM (by default the local stack’s)')
+    .option('--hardware <directory>', 'of those, the makers of hardware TPMs: other hosts count as Software')
+    .option('--require-lists', 'refuse a TPM that no revocation list covers', false)
+}
+
+/** The trust store that the options name. @throws AuditError */
+export function enrolTrustOf(options: TrustOptions): EnrolTrust {
+  const store = resolve(options.trust ?? join(stackDirectory(options), 'trust'))
+  const { lists, leastNumbers } = readRevocationStore(store)
+  return {
+    trustAnchors: readTrustStore(store),
+    hardwareRoots: fingerprintsIn(options.hardware),
+    revocationLists: lists.map(({ der }) => der),
+    revocation: { leastNumbers, required: options.requireLists === true },
+  }
+}
