@@ -68,6 +68,11 @@ export async function setBalance(rpc: string, address: string, wei = 10n ** 21n)
   await request(rpc, 'anvil_setBalance', [address, `0x${wei.toString(16)}`])
 }
 
+/** Adds empty blocks. */
+export async function mineBlocks(rpc: string, blocks: number): Promise<void> {
+  await request(rpc, 'anvil_mine', [`0x${blocks.toString(16)}`])
+}
+
 /** The program itself and not a link or script that starts it, so that its process id is the ledger's. */
 function binary(): string {
   try {

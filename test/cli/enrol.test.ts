@@ -1,0 +1,142 @@
+import 'reflect-metadata'
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { mineBlocks } from '../../hil/stack/anvil.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { DigestSigner } from '../../src/ledger/signer.ts'
+import { EnrolRig } from '../agent/enrol-rig.ts'
+import { attestry, faultOf, type Ended } from './command.ts'
+
+describe('attestry host request, challenge, answer and register', function () {
+  this.timeout(120_000)
+  let rig: EnrolRig
+  let ledger: Ledger
+  let registrar: DigestSigner
+  let trust: string
+  let configs: readonly [string, string]
+
+  before(async () => {
+    rig = await EnrolRig.make()
+    const [[one, two], started] = await Promise.all([
+      Promise.all([rig.startTpm('one'), rig.startTpm('two')]),
+      rig.startLedger(),
+      rig.startHsms(),
+    ])
+    ;({ ledger, registrar } = started)
+    trust = await rig.writeTrustStore('trust', one, two)
+    configs = [await rig.writeConfiguration('a', one, 1), await rig.writeConfiguration('b', two, 2)]
+  })
+  after(() => rig.stop())
+
+  const file = (name: string) => join(rig.dir, name)
+  const place = () => ['--rpc', rig.rpc, '--deployment', rig.deployment]
+  const done = (ended: Ended) => {
+    assert.equal(ended.code, 0, ended.stdout + ended.stderr)
+    assert.equal(ended.json()['ok'], true)
+    return ended.json()
+  }
+  const request = (host: 0 | 1, out: string, ...more: readonly string[]) =>
+    attestry('host', 'request', '--config', configs[host], '--out', file(out), '--json', ...more)
+  const challenge = (of: string, out: string, state = 'state', ...more: readonly string[]) => {
+    const args = [...place(), '--trust', trust, '--state', file(state), '--out', file(out), '--json', ...more]
+    return attestry('host', 'challenge', file(of), ...args)
+  }
+  const answer = (host: 0 | 1, to: string, out: string) =>
+    attestry('host', 'answer', file(to), '--config', configs[host], '--out', file(out), '--json')
+  const register = (of: string, key: string, ...more: readonly string[]) => {
+    const args = [...place(), '--trust', trust, '--key', file(`${key}.key`), '--json', ...more]
+    return attestry('host', 'register', file(of), ...args)
+  }
+  const atState = (state = 'state') => ['--state', file(state)]
+  const inHand = (directory: string) => ['--hardware', directory]
+
+  it('enrol a host by three files, as Software also where its root is named as a hardware vendor’s', async () => {
+    const asked = done(await request(0, 'request.json'))
+    const challenged = done(await challenge('request.json', 'challenge.json', 'state', ...inHand(trust)))
+    assert.deepEqual(
+      [challenged['enrolled'], challenged['assurance'], challenged['hostId'], challenged['requestHash']],
+      [false, 'Software', asked['hostId'], asked['requestHash']],
+    )
+    const answered = done(await answer(0, 'challenge.json', 'answer.json'))
+    assert.equal(BigInt(String(answered['lastBlock'])) - BigInt(String(answered['anchorBlock'])), 256n)
+    const given = await register('answer.json', 'registrar', ...atState(), ...inHand(trust))
+    assert.deepEqual(done(given), {
+      ...{ ok: true, registered: true, hostId: asked['hostId'] },
+      ...{ ledgerAddress: asked['ledgerAddress'], assurance: 'Software' },
+    })
+    const host = await ledger.host(asked['hostId'] as `0x${string}`)
+    assert.deepEqual([host.status, host.assurance], ['Active', 'Software'])
+  })
+
+  it('refuse the same request and the same answer again, and recognise the host', async () => {
+    const nonce = await ledger.nonce(registrar.address)
+    const again = await register('answer.json', 'registrar', ...atState())
+    assert.deepEqual(faultOf(again), { exit: 1, code: 'CHALLENGE_USED' })
+    const known = done(await challenge('request.json', 'never.json'))
+    assert.deepEqual([known['enrolled'], known['file']], [true, null])
+    assert.equal(existsSync(file('never.json')), false)
+    done(await request(0, 'anew.json'))
+    const text = await attestry(
+      ...['host', 'challenge', file('anew.json'), ...place()],
+      ...[...['--trust', trust, '--out', file('never.json')], ...atState()],
+    )
+    assert.match(text.stdout, /enrolled with these very keys already; nothing was written/)
+    assert.equal(await ledger.nonce(registrar.address), nonce)
+  })
+
+  it('refuse what is another’s, at each step', async () => {
+    done(await request(1, 'request-b.json'))
+    done(await challenge('request-b.json', 'challenge-b.json'))
+    const replayed = await challenge('request-b.json', 'never.json')
+    assert.deepEqual(faultOf(replayed), { exit: 1, code: 'ENROL_REQUEST_REPLAYED' })
+    const stolen = await answer(0, 'challenge-b.json', 'never.json')
+    assert.deepEqual(faultOf(stolen), { exit: 1, code: 'CHALLENGE_OTHER_HOST' })
+    done(await answer(1, 'challenge-b.json', 'answer-b.json'))
+    const elsewhere = await register('answer-b.json', 'registrar', ...atState('other-state'))
+    assert.deepEqual(faultOf(elsewhere), { exit: 1, code: 'CHALLENGE_UNKNOWN' })
+    const kind = await register('challenge-b.json', 'registrar', ...atState())
+    assert.deepEqual(faultOf(kind), { exit: 2, code: 'ENROL_FILE_KIND' })
+    assert.equal(existsSync(file('never.json')), false)
+  })
+
+  it('refuse an answer that is altered, or too old', async () => {
+    const text = readFileSync(file('answer-b.json'), 'utf8')
+    writeFileSync(file('altered.json'), text.replace(/("attest": "0x.)./, '$10'))
+    const altered = await register('altered.json', 'registrar', ...atState())
+    assert.deepEqual(faultOf(altered), { exit: 1, code: 'ANSWER_UNPROVEN' })
+    writeFileSync(file('altered.json'), text.trim())
+    const cut = await register('altered.json', 'registrar', ...atState())
+    assert.deepEqual(faultOf(cut), { exit: 2, code: 'ENROL_FILE_MALFORMED' })
+    await mineBlocks(rig.rpc, 257)
+    const late = await register('answer-b.json', 'registrar', ...atState())
+    assert.deepEqual(faultOf(late), { exit: 1, code: 'ANSWER_EXPIRED' })
+  })
+
+  it('enrol a host by four files, where who checks it is not the registrar', async () => {
+    const checker = await rig.makeSigner('checker')
+    done(await answer(1, 'challenge-b.json', 'answer-b.json'))
+    const checked = done(await register('answer-b.json', 'checker', ...atState(), '--out', file('registration.json')))
+    assert.deepEqual([checked['registered'], checked['checkedBy']], [false, checker.address])
+    const hostId = checked['hostId'] as `0x${string}`
+    assert.equal((await ledger.host(hostId)).status, 'None')
+    const unnamed = await register('registration.json', 'registrar')
+    assert.deepEqual(faultOf(unnamed), { exit: 2, code: 'USAGE' })
+    const other = await register('registration.json', 'registrar', '--checker', registrar.address)
+    assert.deepEqual(faultOf(other), { exit: 1, code: 'REGISTRATION_ALTERED' })
+    const thief = await register('registration.json', 'checker', '--checker', checker.address)
+    assert.equal(thief.code, 4)
+    const entered = done(await register('registration.json', 'registrar', '--checker', checker.address))
+    assert.equal(entered['registered'], true)
+    assert.equal((await ledger.host(hostId)).status, 'Active')
+    const again = done(await register('registration.json', 'registrar', '--checker', checker.address))
+    assert.equal(again['registered'], false)
+  })
+
+  it('refuse an expiry that has passed', async () => {
+    const late = await request(0, 'never.json', '--expires=-1h')
+    assert.deepEqual(faultOf(late), { exit: 2, code: 'USAGE' })
+    assert.match(late.stdout, /expected a time in the future/)
+    assert.equal(existsSync(file('never.json')), false)
+  })
+})
