@@ -44,11 +44,8 @@ describe('enrolment across machines', function () {
 
   before(async () => {
     rig = await EnrolRig.make()
-    const [tpms, started, hsms] = await Promise.all([
-      Promise.all([rig.startTpm('one'), rig.startTpm('two')]),
-      rig.startLedger(),
-      rig.startHsms(),
-    ])
+    const tpms = await Promise.all([rig.startTpm('one'), rig.startTpm('two')])
+    const [started, hsms] = await Promise.all([rig.startLedger(), rig.startHsms()])
     ;({ ledger, registrar: key } = started)
     trustAnchors = tpms.flatMap((tpm) => tpm.trustAnchors)
     one = { tpm: tpms[0].tpm, hsm: hsms[0] }

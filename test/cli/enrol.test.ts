@@ -18,11 +18,8 @@ describe('attestry host request, challenge, answer and register', function () {
 
   before(async () => {
     rig = await EnrolRig.make()
-    const [[one, two], started] = await Promise.all([
-      Promise.all([rig.startTpm('one'), rig.startTpm('two')]),
-      rig.startLedger(),
-      rig.startHsms(),
-    ])
+    const [one, two] = await Promise.all([rig.startTpm('one'), rig.startTpm('two')])
+    const [started] = await Promise.all([rig.startLedger(), rig.startHsms()])
     ;({ ledger, registrar } = started)
     trust = await rig.writeTrustStore('trust', one, two)
     configs = [await rig.writeConfiguration('a', one, 1), await rig.writeConfiguration('b', two, 2)]
