@@ -7,6 +7,12 @@ export function bytes32(text: string): Hex {
   return text.toLowerCase() as Hex
 }
 
+/** A ledger address as `0x` and 40 digits. */
+export function address(text: string): Hex {
+  if (!/^0x[0-9a-fA-F]{40}$/.test(text)) throw new InvalidArgumentError('Expected 0x and 40 hexadecimal digits.')
+  return text.toLowerCase() as Hex
+}
+
 /** A parser of whole numbers within bounds, both included; at most 64 bits. */
 export function whole(min: bigint, max = 2n ** 64n - 1n): (text: string) => bigint {
   return (text) => {
