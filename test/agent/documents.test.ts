@@ -35,7 +35,7 @@ describe('docs/operators.md', () => {
     )
 
     /** What takes the place of a default: for each way to read a string, one that will do. */
-    const SAMPLES = ['/path', 'http://ledger', 'ci']
+    const SAMPLES = ['/path', 'http://ledger', 'ci', 'device:/dev/tpmrm0']
 
     /** A file with the keys that must be there; a value is tried until it is taken. */
     function parsed(): Readonly<Record<string, unknown>> {
