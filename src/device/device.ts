@@ -16,8 +16,10 @@ export interface DeviceOptions {
   readonly secret?: () => Promise<Uint8Array>
   /** What the child's environment has beside PATH, HOME, LANG, LC_ALL, TZ and TSS2_LOG. */
   readonly environment?: Readonly<Record<string, string>>
-  /** How long a start or a call may take, and how long a call may wait for a device that is not ready. */
+  /** How long a call may take, and where it has to wait for a device that is not ready, how long it waits at least. */
   readonly deadlineMs: number
+  /** How long a start may take, and a call waits for it, where that is longer; `deadlineMs` where it is left out. */
+  readonly startDeadlineMs?: number
   /** Makes the device's own error again from what came through the channel. */
   readonly revive: (code: string, message: string, detail: unknown) => Error
   /**
@@ -62,7 +64,7 @@ const MAX_BACK_OFF_MS = 5000
  *
  * Calls run one at a time, in the order in which they came. Each has a deadline that starts when the device takes it;
  * past it the process is killed, and the next call starts another one, with back-off. While the device is not ready a
- * call waits for at most its deadline. A call is never made twice, but for one that only reads and was given ahead of its
+ * call waits for at most its deadline, or the start's where that is longer. A call is never made twice, but for one that only reads and was given ahead of its
  * turn: where it failed with DEADLINE or DIED, whether to make it again is the caller's decision.
  */
 export class Device<Calls extends DeviceCalls<Calls>> {
@@ -179,17 +181,17 @@ export class Device<Calls extends DeviceCalls<Calls>> {
 
   /** Waits out the back-off and starts a process. What the device itself says against it goes to all who wait. */
   async #start(): Promise<DeviceProcess | undefined> {
-    const { name, module, environment, config, secret, deadlineMs } = this.#options
+    const { name, module, environment, config, secret, deadlineMs, startDeadlineMs = deadlineMs } = this.#options
     const waitMs = this.#notBefore - performance.now()
     if (waitMs > 0) await sleep(waitMs, undefined, { signal: this.#closing.signal }).catch(() => undefined)
     if (this.#waiting.length === 0) return undefined
 
     const process = new DeviceProcess(name, module, environment ?? {})
     this.#process = process
-    const late = () => new DeviceError('DEADLINE', `${name}: the start took over ${deadlineMs} ms`)
+    const late = () => new DeviceError('DEADLINE', `${name}: the start took over ${startDeadlineMs} ms`)
     const none = () => Promise.resolve(new Uint8Array())
     try {
-      this.#valueOf(await within(process.open(config, secret ?? none), deadlineMs, late))
+      this.#valueOf(await within(process.open(config, secret ?? none), startDeadlineMs, late))
     } catch (thrown) {
       const error = asError(thrown)
       if (this.#isFinal(error)) this.#stop(error)
@@ -227,14 +229,15 @@ export class Device<Calls extends DeviceCalls<Calls>> {
   }
 
   #limitWaiting(call: Call): void {
+    const waitMs = Math.max(call.deadlineMs, this.#options.startDeadlineMs ?? 0)
     call.timer ??= setTimeout(() => {
       const index = this.#waiting.indexOf(call)
       if (index < 0) return
       this.#waiting.splice(index, 1)
       const why = this.#lastFailure === undefined ? '' : `: ${messageOf(this.#lastFailure)}`
-      const text = `${this.#options.name}: not ready for ${call.name} within ${call.deadlineMs} ms${why}`
+      const text = `${this.#options.name}: not ready for ${call.name} within ${waitMs} ms${why}`
       call.reject(new DeviceError('UNAVAILABLE', text, { cause: this.#lastFailure }))
-    }, call.deadlineMs)
+    }, waitMs)
   }
 
   #valueOf(answer: Answer): unknown {

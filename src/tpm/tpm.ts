@@ -37,6 +37,8 @@ export const DEFAULT_AK_HANDLE = 0x81018f00
 export const DEFAULT_NV_INDEX = 0x01800a77
 /** A hardware TPM needs up to a second for making a key, and more for its first self-test. */
 const DEFAULT_DEADLINE_MS = 10_000
+/** A start loads the process's code and no more: however short a call's deadline is, a busy machine takes seconds for it. */
+const START_DEADLINE_MS = 15_000
 const MAX_QUALIFYING_DATA = 64
 
 /**
@@ -61,6 +63,7 @@ export class Tpm {
         ...(config.ek && { ek: config.ek }),
       } satisfies TpmChildConfig,
       deadlineMs,
+      startDeadlineMs: Math.max(deadlineMs, START_DEADLINE_MS),
       revive: reviveTpmError,
       isFinal: (error) => error instanceof TpmError && FINAL.has(error.code),
       needsRestart: (error) => reactionTo(error) === 'restart',
