@@ -13,8 +13,10 @@ export interface BenchRow {
   readonly reference: { readonly name: string; readonly value: number; readonly spread: number }
   /** value / reference. */
   readonly ratio: number
-  /** The ratio that is wanted, or null where none was set. */
+  /** What is wanted, or null where nothing was set. */
   readonly goal: number | null
+  /** Of what the goal is: of the ratio, or of the value itself, in its unit. */
+  readonly goalOf: 'ratio' | 'value'
   /** Whether the goal is the most or the least that is wanted. */
   readonly wanted: Wanted
   readonly met: boolean | null
@@ -39,13 +41,18 @@ export function ratioResult(rows: readonly BenchRow[]): SuiteResult {
     row.reference.name,
     `${row.reference.value.toFixed(2)} ${row.unit} ±${percent(row.reference.spread)}`,
     row.ratio.toFixed(2),
-    row.goal === null ? '–' : `${SIGNS[row.wanted]} ${row.goal} ${row.met === true ? 'met' : 'NOT met'}`,
+    goalText(row),
   ])
   const text = table([['what', 'median', 'reference', 'median', 'ratio', 'goal'], ...lines])
   return { rows, text, ok: rows.every(({ met }) => met !== false) }
 }
 
 const SIGNS: Readonly<Record<Wanted, string>> = { 'at most': '≤', 'at least': '≥' }
+
+function goalText({ goal, goalOf, unit, wanted, met }: BenchRow): string {
+  if (goal === null) return '–'
+  return `${SIGNS[wanted]} ${goal}${goalOf === 'value' ? ` ${unit}` : ''} ${met === true ? 'met' : 'NOT met'}`
+}
 
 function percent(part: number): string {
   return `${(part * 100).toFixed(0)} %`
@@ -70,6 +77,7 @@ export function rowOf(
     reference: { name: reference.name, value: median(reference.rounds), spread: spread(reference.rounds) },
     ratio,
     goal,
+    goalOf: 'ratio',
     wanted,
     met: goal === null ? null : wanted === 'at most' ? ratio <= goal : ratio >= goal,
   }

@@ -8,6 +8,8 @@ import { DEFAULT_AK_HANDLE, Tpm } from '../../src/tpm/tpm.ts'
 import { stopProcess } from '../stack/process.ts'
 import { manufactureSwtpm, startSwtpm } from '../stack/swtpm.ts'
 import { startEsysLoop } from './esys-loop.ts'
+import { eventLogRows } from './event-log.ts'
+import { imaLogRows } from './ima-log.ts'
 import { ratioResult, rowOf, type BenchRow, type SuiteResult } from './suite.ts'
 
 const ROUNDS = 9
@@ -18,17 +20,13 @@ const SPAWNS_PER_ROUND = 4
 const SELECTION = { bank: 'sha256', pcrs: [0, 2, 4, 7, 13] } as const
 const ALL_PCRS = { bank: 'sha256', pcrs: Array.from({ length: 24 }, (_, i) => i) } as const
 
-/** What else is measured in this suite: each gives its rows. Event logs and IMA logs are added here. */
-const MORE: readonly ((say: (text: string) => void) => Promise<readonly BenchRow[]>)[] = []
-
 /**
  * Quotes and reads of all PCRs a second: through the device process, by a C loop over Esys, and by a tpm2_quote that is
- * started for each. In turn, on one software TPM behind one Unix socket.
+ * started for each. In turn, on one software TPM behind one Unix socket. And what it takes to read the logs that explain
+ * PCRs.
  */
 export async function tpmSuite(say: (text: string) => void): Promise<SuiteResult> {
-  const rows = [...(await deviceRows(say))]
-  for (const more of MORE) rows.push(...(await more(say)))
-  return ratioResult(rows)
+  return ratioResult([...(await deviceRows(say)), ...eventLogRows(say), ...imaLogRows(say)])
 }
 
 async function deviceRows(say: (text: string) => void): Promise<readonly BenchRow[]> {
