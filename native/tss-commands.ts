@@ -18,12 +18,15 @@ export const COMMANDS = {
   FlushContext: 'h',
   GetCapability: '3s u32 u32 u32 >u8 >TPMS_CAPABILITY_DATA',
   Load: 'h 3s TPM2B_PRIVATE TPM2B_PUBLIC >h',
+  LoadExternal: '3s ?TPM2B_SENSITIVE TPM2B_PUBLIC u32 >h',
   NV_DefineSpace: 'h 3s ?TPM2B_AUTH TPM2B_NV_PUBLIC >h',
   NV_Increment: 'h h 3s',
   NV_Read: 'h h 3s u16 u16 >TPM2B_MAX_NV_BUFFER',
   NV_ReadPublic: 'h 3s >TPM2B_NV_PUBLIC -',
   PCR_Extend: 'h 3s TPML_DIGEST_VALUES',
   PCR_Read: '3s TPML_PCR_SELECTION >u32 >TPML_PCR_SELECTION >TPML_DIGEST',
+  PolicyAuthorize: 'h 3s TPM2B_DIGEST TPM2B_NONCE TPM2B_NAME TPMT_TK_VERIFIED',
+  PolicyPCR: 'h 3s TPM2B_DIGEST TPML_PCR_SELECTION',
   PolicySecret: 'h h 3s ?TPM2B_NONCE ?TPM2B_DIGEST ?TPM2B_NONCE i32 - -',
   Quote: 'h 3s TPM2B_DATA TPMT_SIG_SCHEME TPML_PCR_SELECTION >TPM2B_ATTEST >TPMT_SIGNATURE',
   ReadClock: '3s >TPMS_TIME_INFO',
@@ -33,6 +36,7 @@ export const COMMANDS = {
   TR_FromTPMPublic: 'u32 3s >h',
   TR_GetName: 'h >TPM2B_NAME',
   Unseal: 'h 3s >TPM2B_SENSITIVE_DATA',
+  VerifySignature: 'h 3s TPM2B_DIGEST TPMT_SIGNATURE >TPMT_TK_VERIFIED',
 } as const satisfies Record<string, string>
 
 export type CommandName = keyof typeof COMMANDS

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { readConfig } from '../../src/agent/config.ts'
 import { signRequest, sendRequest, type SignedRequest } from '../../src/agent/client.ts'
 import { toHex, type Hex } from '../../src/core/bytes.ts'
+import { openHsm } from '../../src/agent/open-hsm.ts'
 import { Interruption } from '../../src/cli/interruption.ts'
-import { Hsm } from '../../src/hsm/hsm.ts'
 import { ACCESS_POLICY } from '../../src/ledger/abi.ts'
 import { readDeployment } from '../../src/ledger/deployment.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
@@ -34,7 +34,7 @@ export async function engineSuite(say: (text: string) => void): Promise<SuiteRes
     const stack = await stackUp(dir, { onProgress })
     const config = readConfig(join(dir, 'agent.toml'))
     const ledger = await Ledger.connect(config.ledger.rpc, await readDeployment(config.ledger.deployment))
-    const hsm = new Hsm(config.hsm)
+    const hsm = openHsm(config)
     try {
       const alice = await keyFileSigner(join(dir, 'keys', 'alice.key'))
       const salt = toHex(randomBytes(32))

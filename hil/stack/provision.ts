@@ -6,7 +6,8 @@ import { enrolHost } from '../../src/agent/enrol.ts'
 import { profileOf, proposeVmm } from '../../src/agent/propose.ts'
 import { readTrustStore } from '../../src/auditor/trust-store.ts'
 import type { Hex } from '../../src/core/bytes.ts'
-import { Hsm } from '../../src/hsm/hsm.ts'
+import { openHsm } from '../../src/agent/open-hsm.ts'
+import type { Hsm } from '../../src/hsm/hsm.ts'
 import { approveVmm } from '../../src/ledger/approve.ts'
 import { deployContracts } from '../../src/ledger/deploy.ts'
 import { readDeployment, type Deployment } from '../../src/ledger/deployment.ts'
@@ -46,7 +47,7 @@ export async function provision(
   onProgress: (label: string) => void,
 ): Promise<Provisioned> {
   const { rpc } = config.ledger
-  const [tpm, hsm] = [new Tpm(config.tpm), new Hsm(config.hsm)]
+  const [tpm, hsm] = [new Tpm(config.tpm), openHsm(config)]
   const profile = profileOf(config)
   let ledger: Ledger | undefined
   try {

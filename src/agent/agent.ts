@@ -1,6 +1,6 @@
 import { equal, fromHex, type Hex } from '../core/bytes.ts'
 import { vmmHash } from '../evidence/vmm-hash.ts'
-import { Hsm } from '../hsm/hsm.ts'
+import type { Hsm } from '../hsm/hsm.ts'
 import { readDeployment } from '../ledger/deployment.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { sha256 } from '../record/hash.ts'
@@ -16,6 +16,7 @@ import { AgentError, type JournalError } from './error.ts'
 import { Gate } from './gate.ts'
 import { Journal } from './journal.ts'
 import { jsonLog, type Log } from './log.ts'
+import { openHsm } from './open-hsm.ts'
 import { profileOf } from './propose.ts'
 import { ReceiptSigner } from './receipt-signer.ts'
 import { readinessOf, statusOf, type StatusParts } from './status.ts'
@@ -42,13 +43,13 @@ const CLOSE_GRACE_MS = 5000
  */
 export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promise<Agent> {
   await using started = new AsyncDisposableStack()
-  const { tpm: tpmConfig, hsm: hsmConfig, vmm, api } = config
+  const { tpm: tpmConfig, vmm, api } = config
   const deployment = await readDeployment(config.ledger.deployment)
   const ledger = await Ledger.connect(config.ledger.rpc, deployment, config.ledger.timeoutMs)
   started.defer(() => ledger.close())
   const tpm = new Tpm(tpmConfig)
   started.defer(() => tpm.close())
-  const hsm = new Hsm(hsmConfig)
+  const hsm = openHsm(config)
   started.defer(() => hsm.close())
   const { hostId, ledgerAddress } = await identify(tpm, hsm, ledger)
 

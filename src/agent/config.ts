@@ -16,6 +16,11 @@ const IMA_LOG = '/sys/kernel/security/ima/binary_runtime_measurements'
 /** What is measured (src/vmm). */
 export const PROFILES = ['ci', 'qemu-kvm'] as const
 
+/** Where the HSM's PIN lies. */
+export type PinPlace =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'sealed'; readonly sealed: string; readonly approvals: string }
+
 /** A host's configuration; one TOML file. It holds no secret, only where one lies. Paths are absolute. */
 export interface AgentConfig {
   /** The journal's directory. */
@@ -33,7 +38,8 @@ export interface AgentConfig {
     readonly module: string
     /** The token's label. */
     readonly token: string
-    readonly pinFile: string
+    /** Where the user PIN lies: in a file, or sealed to the TPM with approvals of its opening in a directory. */
+    readonly pin: PinPlace
     /** Set for the module's process alone. */
     readonly environment: Readonly<Record<string, string>>
     readonly deadlineMs: number
@@ -127,12 +133,20 @@ function hsmOf(table: ConfigTable): AgentConfig['hsm'] {
   return {
     module: table.path('module'),
     token: table.string('token'),
-    pinFile: table.path('pin_file'),
+    pin: pinOf(table),
     environment: table.strings('environment'),
     deadlineMs: table.integer('deadline_ms', DEADLINE),
     ledgerKey: table.string('ledger_key', 'attestry/ledger/v1'),
     dataKey: table.string('data_key', 'attestry/data/v1'),
   }
+}
+
+function pinOf(table: ConfigTable): PinPlace {
+  if (table.has('pin_file') && table.has('pin_sealed')) {
+    throw table.invalid('pin_sealed', 'either pin_file, or pin_sealed with pin_approvals')
+  }
+  if (!table.has('pin_sealed')) return { kind: 'file', path: table.path('pin_file') }
+  return { kind: 'sealed', sealed: table.path('pin_sealed'), approvals: table.path('pin_approvals') }
 }
 
 function ledgerOf(table: ConfigTable): AgentConfig['ledger'] {

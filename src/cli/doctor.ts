@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { toHex, type Hex } from '../core/bytes.ts'
 import { codeOf, messageOf } from '../core/error.ts'
 import { vmmHash } from '../evidence/vmm-hash.ts'
-import { Hsm } from '../hsm/hsm.ts'
+import { openHsm } from '../agent/open-hsm.ts'
 import { readDeployment } from '../ledger/deployment.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { sha256 } from '../record/hash.ts'
@@ -63,7 +63,7 @@ async function examineHost(config: AgentConfig): Promise<readonly Check[]> {
     }
   }
   const tpm = new Tpm(config.tpm)
-  const hsm = new Hsm(config.hsm)
+  const hsm = openHsm(config)
   let ledger: Ledger | undefined
   try {
     const hostId = await look<Hex>('TPM', 'is the TPM there, and [tpm] tcti right?', async () => {

@@ -64,14 +64,14 @@ async function enrolHere(options: TrustOptions): Promise<void> {
   const output = new Output(options.json === true)
   const config = await configOf(options)
   const registrar = await signerOf(options)
-  const [{ Tpm }, { Hsm }, { enrolHost }] = await Promise.all([
+  const [{ Tpm }, { openHsm }, { enrolHost }] = await Promise.all([
     import('../tpm/tpm.ts'),
-    import('../hsm/hsm.ts'),
+    import('../agent/open-hsm.ts'),
     import('../agent/enrol.ts'),
   ])
   const trust = enrolTrustOf(options)
   const tpm = new Tpm(config.tpm)
-  const hsm = new Hsm(config.hsm)
+  const hsm = openHsm(config)
   try {
     const enrolled = await usingLedger(options, (ledger) =>
       output.progress('enrolling', () =>

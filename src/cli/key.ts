@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import { Hsm } from '../hsm/hsm.ts'
+import { openHsm } from '../agent/open-hsm.ts'
+import type { Hsm } from '../hsm/hsm.ts'
 import type { AgentConfig } from '../agent/config.ts'
 import { configOf, withConfig, type PlaceOptions } from './context.ts'
 import { Output, table } from './output.ts'
@@ -39,7 +40,7 @@ async function generateKey(label: string, options: PlaceOptions): Promise<void> 
 }
 
 async function usingHsm<T>(config: AgentConfig, work: (hsm: Hsm) => Promise<T>): Promise<T> {
-  const hsm = new Hsm(config.hsm)
+  const hsm = openHsm(config)
   try {
     return await work(hsm)
   } finally {

@@ -91,6 +91,11 @@ const commands: readonly { name: string; description: string; load: () => Promis
     load: async () => (await import('./key.ts')).keyCommand(),
   },
   {
+    name: 'pin',
+    description: 'seal the HSM’s PIN to this host’s TPM, approve its opening, test it',
+    load: async () => (await import('./pin.ts')).pinCommand(),
+  },
+  {
     name: 'trust',
     description: 'the TPM vendors who are trusted: add, list, check certificates',
     load: async () => (await import('./trust.ts')).trustCommand(),

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../core/error.ts'
 import { DeviceError } from './error.ts'
@@ -14,6 +15,13 @@ export interface DeviceOptions {
   readonly config: unknown
   /** Read anew at each start and wiped after it was handed over, through a descriptor of its own. */
   readonly secret?: () => Promise<Uint8Array>
+  /**
+   * Instead of `secret`: lets another process write the secret to this stream's descriptor, at each start. It must have
+   * been written when the promise resolves; where it rejects the device is not started, with that error.
+   */
+  readonly handOver?: (to: Writable) => Promise<void>
+  /** What the child has as its descriptor `OUTLET_FD`. */
+  readonly outlet?: Writable
   /** What the child's environment has beside PATH, HOME, LANG, LC_ALL, TZ and TSS2_LOG. */
   readonly environment?: Readonly<Record<string, string>>
   /** How long a call may take, and where it has to wait for a device that is not ready, how long it waits at least. */
@@ -181,17 +189,19 @@ export class Device<Calls extends DeviceCalls<Calls>> {
 
   /** Waits out the back-off and starts a process. What the device itself says against it goes to all who wait. */
   async #start(): Promise<DeviceProcess | undefined> {
-    const { name, module, environment, config, secret, deadlineMs, startDeadlineMs = deadlineMs } = this.#options
+    const { name, module, environment, config, secret, handOver, outlet } = this.#options
+    const { deadlineMs, startDeadlineMs = deadlineMs } = this.#options
     const waitMs = this.#notBefore - performance.now()
     if (waitMs > 0) await sleep(waitMs, undefined, { signal: this.#closing.signal }).catch(() => undefined)
     if (this.#waiting.length === 0) return undefined
 
-    const process = new DeviceProcess(name, module, environment ?? {})
+    const process = new DeviceProcess(name, module, environment ?? {}, outlet)
     this.#process = process
     const late = () => new DeviceError('DEADLINE', `${name}: the start took over ${startDeadlineMs} ms`)
     const none = () => Promise.resolve(new Uint8Array())
     try {
-      this.#valueOf(await within(process.open(config, secret ?? none), startDeadlineMs, late))
+      const source = handOver === undefined ? { read: secret ?? none } : { handOver }
+      this.#valueOf(await within(process.open(config, source), startDeadlineMs, late))
     } catch (thrown) {
       const error = asError(thrown)
       if (this.#isFinal(error)) this.#stop(error)

@@ -17,6 +17,13 @@ const MAX_DIAGNOSTIC_CHARACTERS = 2000
 const LEAVE_MS = 2000
 
 /**
+ * Where a device's secret comes from: read by this process, which wipes it after it was written; or written to the
+ * descriptor by another process, so that this one never has it.
+ */
+export type Secret =
+  { readonly read: () => Promise<Uint8Array> } | { readonly handOver: (to: Writable) => Promise<void> }
+
+/**
  * One run of a device process, from its start to its end. It answers messages in the order in which they came.
  *
  * Standard error is kept, bounded, only until the child's code is loaded: a secret has not been given by then. What
@@ -32,12 +39,13 @@ export class DeviceProcess {
   #diagnostic = ''
   #death: DeviceError | undefined
 
-  constructor(name: string, module: URL, environment: Readonly<Record<string, string>>) {
+  /** @param inherited what the child has as its descriptor `OUTLET_FD` */
+  constructor(name: string, module: URL, environment: Readonly<Record<string, string>>, inherited?: Writable) {
     this.#name = name
     this.#child = spawn(process.execPath, [fileURLToPath(module)], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe', ...(inherited === undefined ? [] : [inherited])],
       serialization: 'advanced',
-      env: { ...inherited(), ...environment },
+      env: { ...inheritedEnvironment(), ...environment },
     })
     this.#child.on('message', (message) => this.#received(message as FromDevice))
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -67,12 +75,13 @@ export class DeviceProcess {
     return this.#child.pid
   }
 
-  /** Waits for the child's code, gives it the secret and lets it open its device. The secret is wiped. */
-  async open(config: unknown, secret: () => Promise<Uint8Array>): Promise<Answer> {
+  /** Waits for the child's code, has it given the secret and lets it open its device. */
+  async open(config: unknown, secret: Secret): Promise<Answer> {
     await this.#next()
     this.#loaded = true
     this.#diagnostic = ''
-    await this.#give(await secret())
+    if ('read' in secret) await this.#give(await secret.read())
+    else await this.#letGive(secret.handOver)
     const [answer] = this.#ask({ kind: 'open', config }, 1)
     return answer ?? this.#next()
   }
@@ -107,6 +116,15 @@ export class DeviceProcess {
       })
     } finally {
       secret.fill(0)
+      this.#secretStream.destroy()
+    }
+  }
+
+  /** The child sees the secret's end when this process has no descriptor of it left, and the giver has none. */
+  async #letGive(handOver: (to: Writable) => Promise<void>): Promise<void> {
+    try {
+      await handOver(this.#secretStream)
+    } finally {
       this.#secretStream.destroy()
     }
   }
@@ -150,7 +168,7 @@ export class DeviceProcess {
   }
 }
 
-function inherited(): Record<string, string> {
+function inheritedEnvironment(): Record<string, string> {
   const entries = INHERITED.map((name) => [name, process.env[name]] as const)
   return Object.fromEntries(entries.filter((entry): entry is readonly [string, string] => entry[1] !== undefined))
 }

@@ -27,3 +27,6 @@ export const SECRET_FD = 4
 
 /** No secret is longer than this, in bytes. */
 export const MAX_SECRET_BYTES = 4096
+
+/** The inherited descriptor to which a device process writes what another process is to get, where it has one. */
+export const OUTLET_FD = 5

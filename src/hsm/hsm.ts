@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { type Hex, fromHex } from '../core/bytes.ts'
 import { Device, type DeviceState } from '../device/device.ts'
 import { DeviceError } from '../device/error.ts'
@@ -9,13 +10,25 @@ import { readPinFile } from './pin-file.ts'
 export type { HsmKey, LedgerKey, SecureMemory } from './calls.ts'
 
 /** Which token to use, and which keys in it. */
-export interface HsmConfig {
+export type HsmConfig = HsmToken & PinSource
+
+/** Where the user PIN comes from: exactly one of the two. */
+export type PinSource =
+  | {
+      /** A file that only its owner may read; its content is the user PIN. */
+      readonly pinFile: string
+    }
+  | {
+      /** Lets another process write the user PIN to the stream's descriptor, at each start of the device process. */
+      readonly handOverPin: (to: Writable) => Promise<void>
+    }
+
+/** A token, and the keys in it. */
+export interface HsmToken {
   /** The path of the PKCS#11 module. */
   readonly module: string
   /** The token's label. */
   readonly token: string
-  /** A file that only its owner may read; its content is the user PIN. */
-  readonly pinFile: string
   /** What the module needs in its environment. */
   readonly environment?: Readonly<Record<string, string>>
   /** How long each call may take. 10 s where it is left out. */
@@ -58,12 +71,12 @@ export class Hsm {
   #regions = 0
 
   constructor(config: HsmConfig) {
-    const { module, token, ledgerKey, dataKey, pinFile } = config
+    const { module, token, ledgerKey, dataKey } = config
     this.#device = new Device<HsmCalls>({
       name: 'hsm',
       module: new URL('hsm-child.ts', import.meta.url),
       config: { module, token, ledgerKey, dataKey } satisfies HsmChildConfig,
-      secret: () => readPinFile(pinFile),
+      ...('pinFile' in config ? { secret: () => readPinFile(config.pinFile) } : { handOver: config.handOverPin }),
       environment: config.environment ?? {},
       deadlineMs: config.deadlineMs ?? DEADLINE_MS,
       revive: (code, message, detail) => new Pkcs11Error(code as Pkcs11ErrorCode, message, detail as Pkcs11Fault),

@@ -68,7 +68,7 @@ export function approverScheme(tpmtPublic: Uint8Array): 'ecdsa' | 'rsassa' {
       key.nameAlgorithm === 'sha256' &&
       key.authPolicy.length === 0 &&
       key.scheme?.hash === 'sha256'
-    if (isRight && key.scheme !== undefined) return key.scheme.algorithm
+    if (isRight) return key.scheme.algorithm
   } catch (cause) {
     if (!(cause instanceof TcgError)) throw cause
     throw invalid(`an approver’s key, found none: ${cause.message}`, cause)

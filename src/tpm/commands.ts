@@ -47,6 +47,12 @@ export interface TpmCommands {
     count: number,
   ): readonly [more: number, data: Wire]
   Load(parent: Handle, sessions: Sessions, tpm2bPrivate: Wire, tpm2bPublic: Wire): readonly [object: Handle]
+  LoadExternal(
+    sessions: Sessions,
+    sensitive: Wire | null,
+    tpm2bPublic: Wire,
+    hierarchy: Handle,
+  ): readonly [object: Handle]
   NV_DefineSpace(hierarchy: Handle, sessions: Sessions, auth: Wire | null, nvPublic: Wire): readonly [index: Handle]
   NV_Increment(authorising: Handle, index: Handle, sessions: Sessions): readonly []
   NV_Read(
@@ -59,6 +65,15 @@ export interface TpmCommands {
   NV_ReadPublic(index: Handle, sessions: Sessions): readonly [tpm2bNvPublic: Wire]
   PCR_Extend(pcr: Handle, sessions: Sessions, digestValues: Wire): readonly []
   PCR_Read(sessions: Sessions, selection: Wire): readonly [updateCounter: number, read: Wire, digests: Wire]
+  PolicyAuthorize(
+    policySession: Handle,
+    sessions: Sessions,
+    approvedPolicy: Wire,
+    policyRef: Wire,
+    keyName: Wire,
+    ticket: Wire,
+  ): readonly []
+  PolicyPCR(policySession: Handle, sessions: Sessions, pcrDigest: Wire, selection: Wire): readonly []
   PolicySecret(
     authorising: Handle,
     policySession: Handle,
@@ -90,6 +105,7 @@ export interface TpmCommands {
     hash: number,
   ): readonly [session: Handle]
   Unseal(object: Handle, sessions: Sessions): readonly [tpm2bData: Wire]
+  VerifySignature(key: Handle, sessions: Sessions, digest: Wire, signature: Wire): readonly [ticket: Wire]
   /** Not a TPM command: sets the TPMA_SESSION of a session for the commands that follow. */
   TRSess_SetAttributes(session: Handle, flags: number, mask: number): readonly []
   /** Not a TPM command: the name of what the software stack has kept for a handle. */

@@ -8,6 +8,16 @@ export const RC = {
   AUTH_FAIL: 0x08e,
   /** Format 1: authorisation failed, without counting. */
   BAD_AUTH: 0x0a2,
+  /** Format 1: a signature that the key has not made. */
+  SIGNATURE: 0x09b,
+  /** Format 1: an object that this TPM has not made for this parent, or that was changed. */
+  INTEGRITY: 0x09f,
+  /** Format 1: a value that is not what it must be: PCRs other than those of a policy. */
+  VALUE: 0x084,
+  /** Format 1: a policy session that does not satisfy the object's policy. */
+  POLICY_FAIL: 0x09d,
+  /** PCRs moved since the policy was checked. */
+  PCR_CHANGED: 0x128,
   /** Dictionary-attack lockout. */
   LOCKOUT: 0x921,
   /** A counter that has not been incremented. */

@@ -12,7 +12,7 @@ import { hexMember, PIN_POLICY_REF, readMembers } from './pin-file-format.ts'
 export interface SealedPin {
   /** TPMT_PUBLIC of the key that approves. */
   readonly approver: Uint8Array
-  /** The name of the EK of the TPM that sealed it: 34 bytes. */
+  /** The name of the EK of the TPM that sealed it: 34 bytes, or as long as the EK's own hash makes it. */
   readonly ek: Uint8Array
   /** TPMT_PUBLIC of the sealed object. */
   readonly public: Uint8Array
@@ -26,7 +26,7 @@ export const MAX_PIN_BYTES = 128
 const TYPE = 'attestry/sealed-pin/1'
 const TPM_ALG_KEYEDHASH = 0x0008
 const DIGEST = 32
-const NAME_BYTES = 34
+const [NAME_BYTES, MAX_NAME_BYTES] = [34, 66]
 const MAX_PRIVATE = 1024
 
 /**
@@ -78,7 +78,7 @@ export function readSealedPin(bytes: Uint8Array): SealedPin {
   if (!isSealedPinPublic(area, approver)) {
     throw new PinError(code, 'public: expected an object that only this approver’s word opens, found another')
   }
-  const ek = hexMember(file.ek, 'ek', NAME_BYTES, NAME_BYTES, code)
+  const ek = hexMember(file.ek, 'ek', NAME_BYTES, MAX_NAME_BYTES, code)
   return { approver, ek, public: area, private: hexMember(file.private, 'private', 1, MAX_PRIVATE, code) }
 }
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { startProcess, stopProcess, untilReady, type StackProcess } from '../../hil/stack/process.ts'
 import type { AgentConfig } from '../../src/agent/config.ts'
 import { fromHex, type Hex } from '../../src/core/bytes.ts'
-import { Hsm } from '../../src/hsm/hsm.ts'
+import { openHsm } from '../../src/agent/open-hsm.ts'
 import { deployContracts } from '../../src/ledger/deploy.ts'
 import { keccak256 } from '../../src/record/hash.ts'
 import { stringify } from '../../src/record/json.ts'
@@ -139,7 +139,7 @@ describe('an agent', () => {
     })
 
     it('refuses to start with another ledger key than the host is enrolled with', async () => {
-      const hsm = new Hsm(rig.host.config.hsm)
+      const hsm = openHsm(rig.host.config)
       await hsm.generateKey('attestry/ledger/v2')
       await hsm.close()
       const other = (config: AgentConfig) => ({ ...config, hsm: { ...config.hsm, ledgerKey: 'attestry/ledger/v2' } })

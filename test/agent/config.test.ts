@@ -48,7 +48,7 @@ describe('parseConfig', () => {
       hsm: {
         module: '/usr/lib/softhsm/libsofthsm2.so',
         token: 'attestry',
-        pinFile: '/run/credentials/pin',
+        pin: { kind: 'file', path: '/run/credentials/pin' },
         environment: { SOFTHSM2_CONF: '/etc/softhsm2.conf' },
         deadlineMs: 10_000,
         ledgerKey: 'attestry/ledger/v1',
