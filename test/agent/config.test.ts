@@ -41,6 +41,20 @@ function refuses(text: string, code: ConfigErrorCode, message: RegExp): void {
 }
 
 describe('parseConfig', () => {
+  it('reads where a sealed PIN lies, and takes it or a file, not both or neither', () => {
+    const file = 'pin_file = "/run/credentials/pin"'
+    const sealed = 'pin_sealed = "/etc/attestry/sealed.json"\npin_approvals = "/etc/attestry/approvals"'
+    assert.deepEqual(parseConfig(complete.replace(file, sealed)).hsm.pin, {
+      kind: 'sealed',
+      sealed: '/etc/attestry/sealed.json',
+      approvals: '/etc/attestry/approvals',
+    })
+    refuses(complete.replace(file, `${file}\n${sealed}`), 'CONFIG_INVALID', /hsm\.pin_sealed: expected either pin_file/)
+    refuses(complete.replace(file, ''), 'CONFIG_INVALID', /hsm\.pin_file/)
+    refuses(complete.replace(file, 'pin_sealed = "/x"'), 'CONFIG_INVALID', /hsm\.pin_approvals/)
+    refuses(complete.replace(file, `${file}\npin_approvals = "/x"`), 'CONFIG_UNKNOWN_KEY', /hsm\.pin_approvals/)
+  })
+
   it('reads a configuration and fills in what may be left out', () => {
     assert.deepEqual(parseConfig(complete), {
       state: '/var/lib/attestry/agent',

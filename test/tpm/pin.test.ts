@@ -36,7 +36,7 @@ const ecPair = () => generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const refuses = (code: PinErrorCode) => ({ name: 'PinError', code })
 
 describe('openSealedPin', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
   let dir: string
   let swtpm: StackProcess
   let direct: string

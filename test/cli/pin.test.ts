@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSoftHsm, type SoftHsm } from '../../hil/stack/softhsm.ts'
+import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
+import { manufactureSwtpm, startSwtpm } from '../../hil/stack/swtpm.ts'
+import { readConfig } from '../../src/agent/config.ts'
+import { openHsm } from '../../src/agent/open-hsm.ts'
+import { Tpm } from '../../src/tpm/tpm.ts'
+import { attestry, faultOf, type Ended } from './command.ts'
+
+const pemOf = (key: KeyObject): string =>
+  key.export({ format: 'pem', type: key.type === 'private' ? 'pkcs8' : 'spki' }).toString()
+
+describe('attestry pin', function () {
+  this.timeout(300_000)
+  let dir: string
+  let swtpm: StackProcess
+  let tcti: string
+  let softHsm: SoftHsm
+  const pin = randomBytes(16).toString('hex')
+  const at = (name: string) => join(dir, name)
+  const run = async (...args: readonly string[]): Promise<Ended> => {
+    const ended = await attestry('pin', ...args, '--json')
+    assert.equal(`${ended.stdout}${ended.stderr}`.includes(pin), false)
+    return ended
+  }
+  const seal = () =>
+    run(
+      'seal',
+      '--config',
+      at('a.toml'),
+      '--approver',
+      at('team.pub'),
+      '--pin-file',
+      at('pin'),
+      '--out',
+      at('sealed.json'),
+    )
+  const approve = (...args: readonly string[]) => run('approve', '--key', at('team.key'), ...args)
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'attestry-pin-'))
+    await manufactureSwtpm(dir)
+    ;({ process: swtpm, tcti } = await startSwtpm(dir))
+    softHsm = await createSoftHsm(dir, { label: 'pin test', pin, soPin: '55512345' })
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    await writeFile(at('team.pub'), pemOf(publicKey))
+    await writeFile(at('team.key'), pemOf(privateKey), { mode: 0o600 })
+    await mkdir(at('approvals'))
+    await writeFile(at('a.toml'), configuration())
+  })
+  after(async () => {
+    await stopProcess(swtpm)
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  const configuration = (): string => `
+state = "${dir}/state"
+[tpm]
+tcti = "${tcti}"
+deadline_ms = 60000
+[hsm]
+module = "${softHsm.module}"
+token = "${softHsm.token}"
+pin_sealed = "${at('sealed.json')}"
+pin_approvals = "${at('approvals')}"
+environment = { SOFTHSM2_CONF = "${softHsm.environment.SOFTHSM2_CONF}" }
+deadline_ms = 60000
+[ledger]
+rpc = "http://127.0.0.1:1"
+deployment = "${dir}/deployment.json"
+[vmm]
+profile = "ci"
+log = "${dir}/vmm.cel"
+directory = "${dir}"
+[api]
+socket = "${dir}/agent.sock"
+`
+
+  it('seals, approves and tests; the HSM opens with the PIN, and does not where the VMM is another one', async () => {
+    const sealed = await seal()
+    assert.equal(sealed.code, 0, sealed.stdout)
+    assert.equal((await stat(at('sealed.json'))).mode & 0o777, 0o600)
+    assert.equal((await readFile(at('sealed.json'))).includes(pin), false)
+    assert.deepEqual(faultOf(await run('test', '--config', at('a.toml'))), { exit: 1, code: 'PIN_NOT_APPROVED' })
+
+    const tpm = new Tpm({ tcti, deadlineMs: 60_000 })
+    try {
+      await tpm.extendPcr(13, randomBytes(32))
+      const pcrs = await attestry('pcrs', '--config', at('a.toml'), '--json')
+      await writeFile(at('pcrs.json'), pcrs.stdout)
+      const approval = at('approvals/now.json')
+      const approved = await approve('--pcrs', at('pcrs.json'), '--select', '13', '--out', approval)
+      assert.equal(approved.code, 0, approved.stdout)
+      const opens = await run('test', '--config', at('a.toml'))
+      assert.equal(opens.code, 0, opens.stdout)
+      assert.equal(opens.json()['approval'], approval)
+
+      // The token logs in with what came through the descriptor.
+      const hsm = openHsm(readConfig(at('a.toml')))
+      try {
+        assert.equal((await hsm.generateKey('attestry/data/v1')).label, 'attestry/data/v1')
+      } finally {
+        await hsm.close()
+      }
+      await tpm.extendPcr(13, randomBytes(32))
+      const refused = openHsm(readConfig(at('a.toml')))
+      try {
+        await assert.rejects(refused.listKeys(), { name: 'PinError', code: 'PIN_NOT_APPROVED' })
+      } finally {
+        await refused.close()
+      }
+      assert.deepEqual(faultOf(await attestry('key', 'list', '--config', at('a.toml'), '--json')), {
+        exit: 1,
+        code: 'PIN_NOT_APPROVED',
+      })
+    } finally {
+      await tpm.close()
+    }
+  })
+
+  it('refuses what is no use to seal or to approve', async () => {
+    const own = ['--config', at('a.toml'), '--out', at('x.json')]
+    const privately = await run('seal', ...own, '--approver', at('team.key'), '--pin-file', at('pin'))
+    assert.deepEqual(faultOf(privately), { exit: 2, code: 'APPROVER_KEY_INVALID' })
+    await writeFile(at('long'), 'x'.repeat(129), { mode: 0o600 })
+    const long = await run('seal', ...own, '--approver', at('team.pub'), '--pin-file', at('long'))
+    assert.deepEqual(faultOf(long), { exit: 2, code: 'PIN_UNSUITABLE' })
+    assert.deepEqual(faultOf(await approve('--out', at('x.json'))), { exit: 2, code: 'USAGE' })
+    await writeFile(at('p.json'), '{"ok": true}')
+    assert.deepEqual(faultOf(await approve('--predicted', at('p.json'), '--out', at('x.json'))), {
+      exit: 2,
+      code: 'USAGE',
+    })
+    await assert.rejects(stat(at('x.json')))
+  })
+})
