@@ -81,8 +81,8 @@ async function makeAnswer(path: string, options: PlaceOptions & { readonly out: 
 /** Works with the host's devices, and ends their processes. */
 async function withDevices<T>(options: PlaceOptions, work: (devices: HostDevices) => Promise<T>): Promise<T> {
   const config = await configOf(options)
-  const [{ Tpm }, { Hsm }] = await Promise.all([import('../tpm/tpm.ts'), import('../hsm/hsm.ts')])
-  const [tpm, hsm] = [new Tpm(config.tpm), new Hsm(config.hsm)]
+  const [{ Tpm }, { openHsm }] = await Promise.all([import('../tpm/tpm.ts'), import('../agent/open-hsm.ts')])
+  const [tpm, hsm] = [new Tpm(config.tpm), openHsm(config)]
   try {
     return await work({ tpm, hsm })
   } finally {
