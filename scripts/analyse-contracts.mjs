@@ -40,7 +40,7 @@ const settled = [
   ],
   [
     'calls-loop',
-    ['AuditLog._ask', 'AuditLog._countUses', 'AuditLog._stand', 'Decisions._decide'],
+    ['AuditLog._ask', 'AuditLog._countUses', 'AuditLog._isAuthorised', 'AuditLog._stand', 'Decisions._decide'],
     'calls of the other three contracts alone, which call nobody back; as many as the calldata has contexts or approvals',
   ],
   [
@@ -83,7 +83,8 @@ const settled = [
     [
       'AccessPolicy._requireNarrower',
       'AuditLog._judgeRecord',
-      'AuditLog.anchor',
+      'AuditLog._isAuthorised',
+      'AuditLog._stand',
       'Decisions._requireSigned',
       'VmmRegistry._isVacant',
       'VmmRegistry.approve',
