@@ -140,7 +140,7 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
     seeds: [...ofCaptures('ek_cert_rsa.der'), vector('tpm/swtpm-primary-ak/ek_cert_ecc_p384.der')],
     anyError: true,
   },
-  'revocation-list': { decode: parseRevocationList, seeds: ofCaptures('ek_cert_rsa.der'), anyError: true },
+  'revocation-list': { decode: parseRevocationList, seeds: [vector('revocation-list.der')], anyError: true },
   'evidence-file': {
     decode: (bytes) => decodeEvidence(new TextDecoder().decode(bytes)),
     seeds: [new TextEncoder().encode(encodeEvidence(evidence))],

@@ -143,7 +143,7 @@ describe('attestry vmm predict', function () {
       [['--whole'], 2, 'USAGE'],
       [['--out', path('absent/x')], 2, 'FILE_UNWRITABLE'],
       [['--submit'], 2, 'USAGE'],
-      [['--submit', '--as', 'alice', '--component', `vmm/new=${path('agent.toml')}`], 4, 'REVERTED'],
+      [['--submit', '--as', 'alice', '--component', `vmm/new=${path('agent.toml')}`], 1, 'REVERTED'],
     ] as const) {
       assert.deepEqual(faultOf(await predict(...args)), { exit, code }, args.join(' '))
     }

@@ -131,7 +131,7 @@ describe('Ledger with a node that lies', () => {
     node.lie('eth_getBlockByNumber', withMembers({ baseFeePerGas: '0xffffffffffffff' }))
     await assert.rejects(ledger.prepare(unused, order), { code: 'FEE_TOO_HIGH' })
     node.lie('eth_getBlockByNumber', withMembers({ baseFeePerGas: undefined }))
-    await assert.rejects(ledger.prepare(unused, order), invalid)
+    await assert.rejects(ledger.prepare(unused, order), { code: 'TRANSACTION_TYPE_UNSUPPORTED' })
   })
 
   it('refuses another hash for what it sent', async () => {
