@@ -3,7 +3,7 @@ import type { Hex } from '../../src/core/bytes.ts'
 import { vmmHash } from '../../src/evidence/vmm-hash.ts'
 import { Tpm } from '../../src/tpm/tpm.ts'
 import { startAgent } from './agent-process.ts'
-import { startAnvil } from './anvil.ts'
+import { mineBlocks, startAnvil } from './anvil.ts'
 import { writeConfiguration } from './configuration.ts'
 import type { StackLayout } from './layout.ts'
 import { PartList } from './part-list.ts'
@@ -82,6 +82,8 @@ async function startLedger(layout: StackLayout, before: string | undefined): Pro
   const { process, rpc } = await (before === undefined
     ? startAnvil(layout.anvil)
     : startAnvil(layout.anvil, { port: Number(new URL(before).port) }).catch(() => startAnvil(layout.anvil)))
+  // A quote anchored to a block from before the restart would be refused: anvil gives another hash for it.
+  if (before !== undefined) await mineBlocks(rpc, 2)
   return { ...process, where: rpc }
 }
 

@@ -89,7 +89,9 @@ describe('attestry vmm predict', function () {
 
   it('says what the same change gives that is made while the host runs', async () => {
     const now = await predicted()
-    writeFileSync(path(QEMU), 'changed while it runs\n')
+    // In one step: a file that is written in place may be seen, and extended, half written too.
+    writeFileSync(path('changed'), 'changed while it runs\n')
+    renameSync(path('changed'), path(QEMU))
     await run('measure')
     const then = await predicted()
     assert.equal(then.changedWhileRunning, 1)
