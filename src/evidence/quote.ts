@@ -1,11 +1,11 @@
 import { equal, toHex, type Hex } from '../core/bytes.ts'
 import { decodeQuoteAttest, type QuoteAttest, type TpmClock } from '../tcg/attest.ts'
 import { requireAttestationKey, type AttestationKey } from '../tcg/attestation-key.ts'
-import { TcgError } from '../tcg/error.ts'
 import { akQualifiedNameOf } from '../tcg/name.ts'
 import { isLowS } from '../tcg/p256.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
 import { decodePublic } from '../tcg/public.ts'
+import { decoded } from './decoded.ts'
 import { EvidenceError, type EvidenceErrorCode } from './error.ts'
 import { publicKeyInfoOf } from './public-key-info.ts'
 import { vmmHashOfQuoteInfo } from './vmm-hash.ts'
@@ -99,15 +99,6 @@ async function isSignature(
 
 function verified({ quoteInfo, clock, selections, pcrDigest }: QuoteAttest): VerifiedQuote {
   return { vmmHash: vmmHashOfQuoteInfo(quoteInfo), clock, selections, pcrDigest }
-}
-
-function decoded<T>(code: EvidenceErrorCode, decode: () => T): T {
-  try {
-    return decode()
-  } catch (cause) {
-    if (cause instanceof TcgError) throw new EvidenceError(code, cause.message, { cause })
-    throw cause
-  }
 }
 
 function expectBytes(code: EvidenceErrorCode, what: string, expected: Uint8Array, found: Uint8Array): void {

@@ -4,7 +4,7 @@ import { TcgError } from '../tcg/error.ts'
 import { HIERARCHIES, nameOf, qualifiedName } from '../tcg/name.ts'
 import { decodePublic } from '../tcg/public.ts'
 import { decodeTpmsQuote, type TpmsQuote } from '../tcg/tpms-attest.ts'
-import { EvidenceError, type EvidenceErrorCode } from './error.ts'
+import { decoded } from './decoded.ts'
 import { requireQuoteSignature, type SignedQuote } from './quote.ts'
 import { vmmHashOfQuoteInfo } from './vmm-hash.ts'
 
@@ -49,14 +49,5 @@ function placeOf(signer: Hex, akPublic: Uint8Array, ekPublic: Uint8Array | undef
     // An EK that cannot be read places nothing; its own claim says what is wrong with it.
     if (error instanceof TcgError) return undefined
     throw error
-  }
-}
-
-function decoded<T>(code: EvidenceErrorCode, decode: () => T): T {
-  try {
-    return decode()
-  } catch (cause) {
-    if (cause instanceof TcgError) throw new EvidenceError(code, cause.message, { cause })
-    throw cause
   }
 }

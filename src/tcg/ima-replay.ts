@@ -3,6 +3,7 @@ import { BANKS, type BankName, type PcrValues } from './bank.ts'
 import { COMPUTABLE_BANKS, digest, type ComputableBank } from './hash.ts'
 import { templateHash } from './ima-hash.ts'
 import { isViolation, type ImaEntry } from './ima-log.ts'
+import { resetValue } from './reset-value.ts'
 
 /**
  * What a kernel extends a bank with: the template's hash by the bank's own algorithm, or, where it has not loaded that algorithm
@@ -110,13 +111,13 @@ function extendAll(
   const lines = new Map<number, number>()
   for (const [pcr, value] of wanted) {
     const untouched = linesBefore === 0 && !entries.some((entry) => entry.pcr === pcr)
-    const start = before.get(pcr) ?? (untouched ? resetValue(pcr, length) : undefined)
+    const start = before.get(pcr) ?? (untouched ? resetValue(bank, pcr) : undefined)
     if (start !== undefined && equal(start, value)) lines.set(pcr, linesBefore)
   }
   // Old value and extension, side by side: what is hashed at each step.
   const both = new Uint8Array(2 * length)
   entries.forEach((entry, i) => {
-    both.set(pcrs.get(entry.pcr) ?? resetValue(entry.pcr, length))
+    both.set(pcrs.get(entry.pcr) ?? resetValue(bank, entry.pcr))
     both.fill(isViolation(entry) ? 0xff : 0, length)
     if (!isViolation(entry)) both.set(templateHash(entry, scheme === 'hash' ? bank : 'sha1'), length)
     const value = digest(bank, both)
@@ -125,9 +126,4 @@ function extendAll(
     if (want !== undefined && !lines.has(entry.pcr) && equal(want, value)) lines.set(entry.pcr, linesBefore + i + 1)
   })
   return { pcrs, lines }
-}
-
-/** PCRs 17 to 22 read as ones until there is a dynamic launch (PC Client Platform TPM Profile, "PCR attributes"). */
-function resetValue(pcr: number, length: number): Uint8Array {
-  return new Uint8Array(length).fill(pcr >= 17 && pcr <= 22 ? 0xff : 0)
 }
