@@ -62,7 +62,9 @@ export class VmmWatch {
   #timers: readonly NodeJS.Timeout[] = []
   #measured: Measured | undefined
   #failure: unknown
-  #running: Promise<void> | undefined
+  /** The round at work, and the one that begins when it has ended. */
+  #round: Promise<void> | undefined
+  #next: Promise<void> | undefined
   #closed = false
 
   constructor(tpm: MeasuringTpm, profile: VmmProfile, logPath: string, onChanged: (event: VmmEvent) => void) {
@@ -91,6 +93,8 @@ export class VmmWatch {
   async start({ look, read }: WatchIntervals): Promise<void> {
     this.#markStale()
     await this.#run()
+    // What happened in a directory before it was watched was marked by the round that began to watch it.
+    if (this.#dirty.size > 0) await this.#run()
     if (this.#closed) return
     this.#timers = [setInterval(() => this.#look(), look), setInterval(() => this.#doubt(), read)]
     for (const timer of this.#timers) timer.unref()
@@ -98,14 +102,16 @@ export class VmmWatch {
 
   /**
    * Makes sure that the PCR says what the files are now, also where no event came: looks at every file's stamp, and reads
-   * and extends only what is not as it was. Call it before an operation; where it throws, the host cannot be trusted.
+   * and extends only what is not as it was. Call it before an operation; where it throws, the host cannot be trusted. Files
+   * that are written to all the time hold it no longer than others: what is written after this call may be left to the watch.
    *
    * @throws VmmError; the TPM's own error
    */
   async verifyComponents(): Promise<void> {
     if (this.#closed) throw new Error('the watch was closed')
     this.#markStale()
-    if (this.#running !== undefined || this.#dirty.size > 0 || this.#failure !== undefined) await this.#run()
+    if (this.#dirty.size > 0 || this.#failure !== undefined) await this.#run()
+    else await this.#round
   }
 
   /** Stops watching, once what is being measured has been. */
@@ -113,7 +119,7 @@ export class VmmWatch {
     this.#closed = true
     for (const timer of this.#timers) clearInterval(timer)
     this.#watches.close()
-    await this.#running?.catch(() => undefined)
+    await (this.#next ?? this.#round)?.catch(() => undefined)
   }
 
   #noticed(directory: string, name: string | null): void {
@@ -126,8 +132,7 @@ export class VmmWatch {
   }
 
   #look(): void {
-    // A run that is still at work looks at everything by itself before it ends, or leaves it to the next look.
-    if (this.#running !== undefined) return
+    if (this.#round !== undefined) return
     this.#markStale()
     this.#runUnasked()
   }
@@ -142,32 +147,41 @@ export class VmmWatch {
 
   #runUnasked(): void {
     // A failure is kept for verifyComponents, which tries again and throws it.
-    if (this.#dirty.size > 0) this.#run().catch(() => undefined)
+    if (this.#dirty.size > 0 && !this.#closed) this.#run().catch(() => undefined)
   }
 
-  /** Works until nothing is dirty. One run at a time: what is noticed meanwhile, however often, is one more round of it. */
+  /**
+   * One round at a time: what is noticed while one is at work, however often, is one more. Resolves when a round has ended
+   * that began after the call.
+   */
   #run(): Promise<void> {
-    this.#running ??= this.#work()
-    return this.#running
+    this.#next ??= this.#after(this.#round)
+    return this.#next
+  }
+
+  async #after(earlier: Promise<void> | undefined): Promise<void> {
+    await earlier?.catch(() => undefined)
+    this.#round = this.#next
+    this.#next = undefined
+    try {
+      if (!this.#closed) await this.#work()
+    } finally {
+      this.#round = undefined
+    }
+    this.#runUnasked()
   }
 
   async #work(): Promise<void> {
-    let batch: readonly number[] = []
+    const batch = [...this.#dirty]
+    this.#dirty.clear()
     try {
-      do {
-        batch = [...this.#dirty]
-        this.#dirty.clear()
-        await this.#rescan(batch)
-        // In every round, so that a file that never rests cannot put it off.
-        await this.#extend()
-      } while (this.#dirty.size > 0 && !this.#closed)
+      await this.#rescan(batch)
+      await this.#extend()
       this.#failure = undefined
     } catch (error) {
       for (const i of batch) this.#dirty.add(i)
       this.#failure = error
       throw error
-    } finally {
-      this.#running = undefined
     }
   }
 

@@ -163,19 +163,36 @@ describe('watchVmm, of what the kernel’s events do not say', function () {
     await untilLogged('vmm/link', 'elsewhere/v2/qemu')
   })
 
-  it('ends with what a file holds that was written to all the time, from before it was first read', async () => {
-    const end = new AbortController()
-    const writer = (async () => {
-      for (let i = 0; !end.signal.aborted; i++) {
-        await writeFile(rig.path('bin/binary'), `version ${i}`)
-        await sleep(1)
-      }
-    })()
-    await start({ look: 3_600_000, read: 3_600_000 })
-    await sleep(300)
-    end.abort()
-    await writer
-    await untilLogged('binary', 'bin/binary')
+  describe('a file that is written to all the time, from before it was first read', () => {
+    let end: AbortController
+    let writer: Promise<void>
+    beforeEach(() => {
+      end = new AbortController()
+      writer = (async () => {
+        for (let i = 0; !end.signal.aborted; i++) {
+          await writeFile(rig.path('bin/binary'), `version ${i}`)
+          await sleep(1)
+        }
+      })()
+    })
+    afterEach(async () => {
+      end.abort()
+      await writer
+    })
+
+    it('holds up neither the start nor an operation, and what it held in the end is extended', async () => {
+      await start({ look: 3_600_000, read: 3_600_000 })
+      for (let i = 0; i < 10; i++) await watch.verifyComponents()
+      end.abort()
+      await writer
+      await untilLogged('binary', 'bin/binary')
+    })
+
+    it('does not hold up the end of the watch', async () => {
+      await start({ look: 3_600_000, read: 3_600_000 })
+      await sleep(100)
+      await watch.close()
+    })
   })
 
   it('tries again by itself what the TPM refused', async () => {
