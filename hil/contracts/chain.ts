@@ -71,11 +71,11 @@ const PROFILES = {
 
 /** Starts a chain and deploys the contracts. @param threshold of the three approvers `approver1` to `approver3` */
 export async function startContractChain(hardfork: Hardfork, threshold = 2): Promise<ContractChain> {
-  const dir = await mkdtemp(join(tmpdir(), 'attestry-contracts-'))
-  const starting = startAnvil(dir, { hardfork, startsAt: STARTS_AT })
+  const making = mkdtemp(join(tmpdir(), 'attestry-contracts-'))
+  const starting = making.then((dir) => startAnvil(dir, { hardfork, startsAt: STARTS_AT }))
   const end = cleanUp(async () => {
     await starting.then(async ({ process }) => stopProcess(process)).catch(() => undefined)
-    await rm(dir, { recursive: true })
+    await rm(await making, { recursive: true })
   })
   try {
     return await chainAt((await starting).rpc, hardfork, threshold, end)

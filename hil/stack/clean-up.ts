@@ -11,13 +11,18 @@ let ending: Promise<void> | undefined
  * faults of what was ended below them
  */
 export function cleanUp(end: () => Promise<void>): () => Promise<void> {
+  let ended: Promise<void> | undefined
+  const once = (): Promise<void> => (ended ??= end())
   if (things.size === 0) process.on('SIGINT', endAll).on('SIGTERM', endAll)
-  things.add(end)
+  things.add(once)
   return async () => {
-    if (ending !== undefined) await ending
-    if (!things.delete(end)) return
-    if (things.size === 0) process.off('SIGINT', endAll).off('SIGTERM', endAll)
-    await end()
+    try {
+      await once()
+    } finally {
+      // Also of a signal that came meanwhile, or that ended first what this process noticed first.
+      if (ending !== undefined) await ending
+      if (things.delete(once) && things.size === 0) process.off('SIGINT', endAll).off('SIGTERM', endAll)
+    }
   }
 }
 
