@@ -34,7 +34,7 @@ export async function engineSuite(say: (text: string) => void): Promise<SuiteRes
     const stack = await stackUp(dir, { onProgress })
     const config = readConfig(join(dir, 'agent.toml'))
     const ledger = await Ledger.connect(config.ledger.rpc, await readDeployment(config.ledger.deployment))
-    const hsm = openHsm(config)
+    const hsm = openHsm(config, ledger.deployment)
     try {
       const alice = await keyFileSigner(join(dir, 'keys', 'alice.key'))
       const salt = toHex(randomBytes(32))
@@ -56,7 +56,10 @@ export async function engineSuite(say: (text: string) => void): Promise<SuiteRes
         } finally {
           await region.close()
         }
-        await hsm.signDigest(randomBytes(32))
+        await hsm.sign({
+          kind: 'receipt',
+          group: { hostId: id, groupRoot: toHex(randomBytes(32)), firstSeq: 1n, count: 1, includeBy: 1n },
+        })
       }
 
       await operate(await sign())

@@ -7,7 +7,6 @@ import { profileOf, proposeVmm } from '../../src/agent/propose.ts'
 import { readTrustStore } from '../../src/auditor/trust-store.ts'
 import type { Hex } from '../../src/core/bytes.ts'
 import { openHsm } from '../../src/agent/open-hsm.ts'
-import type { Hsm } from '../../src/hsm/hsm.ts'
 import { approveVmm } from '../../src/ledger/approve.ts'
 import { deployContracts } from '../../src/ledger/deploy.ts'
 import { readDeployment, type Deployment } from '../../src/ledger/deployment.ts'
@@ -47,34 +46,33 @@ export async function provision(
   onProgress: (label: string) => void,
 ): Promise<Provisioned> {
   const { rpc } = config.ledger
-  const [tpm, hsm] = [new Tpm(config.tpm), openHsm(config)]
+  await using started = new AsyncDisposableStack()
+  const tpm = new Tpm(config.tpm)
+  started.defer(() => tpm.close())
   const profile = profileOf(config)
-  let ledger: Ledger | undefined
-  try {
-    onProgress('deploying the contracts, making keys, measuring the VMM')
-    const [deployment] = await settleAll([
-      ensureDeployment(layout, rpc, signers),
-      makeHsmKeys(hsm, [config.hsm.ledgerKey, config.hsm.dataKey]),
-      measure(tpm, profile, config.vmm.log),
-    ])
-    ledger = await Ledger.connect(rpc, deployment)
-    onProgress('enrolling the host')
-    await setBalance(rpc, (await hsm.ledgerKey()).address)
-    for (const anchor of swtpmTrustAnchors(layout.swtpm)) await copyFile(anchor, join(layout.trust, basename(anchor)))
-    const { hostId, ledgerAddress } = await enrolHost({
-      ...{ tpm, hsm, ledger },
-      registrar: signers.registrar,
-      trustAnchors: readTrustStore(layout.trust),
-      selection: config.vmm.selection,
-    })
-    onProgress('proposing and approving the VMM')
-    const { vmmHash } = await proposeVmm({ tpm, ledger, config: config.vmm, signer: signers.deployer })
-    await approve(ledger, vmmHash, [signers.approver1, signers.approver2])
-    return { hostId, ledgerAddress, vmmHash, note: profile.note ?? '' }
-  } finally {
-    ledger?.close()
-    await Promise.all([tpm.close(), hsm.close()])
-  }
+  onProgress('deploying the contracts, making keys, measuring the VMM')
+  const [deployment] = await settleAll([
+    ensureDeployment(layout, rpc, signers),
+    makeHsmKeys(config),
+    measure(tpm, profile, config.vmm.log),
+  ])
+  const hsm = openHsm(config, deployment)
+  started.defer(() => hsm.close())
+  const ledger = await Ledger.connect(rpc, deployment)
+  started.defer(() => ledger.close())
+  onProgress('enrolling the host')
+  await setBalance(rpc, (await hsm.ledgerKey()).address)
+  for (const anchor of swtpmTrustAnchors(layout.swtpm)) await copyFile(anchor, join(layout.trust, basename(anchor)))
+  const { hostId, ledgerAddress } = await enrolHost({
+    ...{ tpm, hsm, ledger },
+    registrar: signers.registrar,
+    trustAnchors: readTrustStore(layout.trust),
+    selection: config.vmm.selection,
+  })
+  onProgress('proposing and approving the VMM')
+  const { vmmHash } = await proposeVmm({ tpm, ledger, config: config.vmm, signer: signers.deployer })
+  await approve(ledger, vmmHash, [signers.approver1, signers.approver2])
+  return { hostId, ledgerAddress, vmmHash, note: profile.note ?? '' }
 }
 
 /** Funds everybody, and deploys where that was not done yet. */
@@ -103,9 +101,14 @@ async function deploy(
   await writeFile(layout.deployment, `${stringify(deployment, 2)}\n`)
 }
 
-async function makeHsmKeys(hsm: Hsm, labels: readonly string[]): Promise<void> {
-  const there = new Set((await hsm.listKeys()).map(({ label }) => label))
-  for (const label of labels) if (!there.has(label)) await hsm.generateKey(label)
+async function makeHsmKeys(config: AgentConfig): Promise<void> {
+  const hsm = openHsm(config)
+  try {
+    const there = new Set((await hsm.listKeys()).map(({ label }) => label))
+    for (const label of [config.hsm.ledgerKey, config.hsm.dataKey]) if (!there.has(label)) await hsm.generateKey(label)
+  } finally {
+    await hsm.close()
+  }
 }
 
 /** One after the other: the approval that completes them needs more gas than was estimated beside the first. */

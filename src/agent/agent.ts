@@ -4,6 +4,7 @@ import type { Hsm } from '../hsm/hsm.ts'
 import { readDeployment } from '../ledger/deployment.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { sha256 } from '../record/hash.ts'
+import type { ReceiptGroup } from '../record/receipt.ts'
 import { primaryQualifiedName } from '../tcg/name.ts'
 import { Tpm } from '../tpm/tpm.ts'
 import { watchVmm } from '../vmm/watch.ts'
@@ -49,15 +50,15 @@ export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promi
   started.defer(() => ledger.close())
   const tpm = new Tpm(tpmConfig)
   started.defer(() => tpm.close())
-  const hsm = openHsm(config)
+  const hsm = openHsm(config, deployment)
   started.defer(() => hsm.close())
   const { hostId, ledgerAddress } = await identify(tpm, hsm, ledger)
 
   const { address: auditLog } = deployment.contracts.auditLog
   const journal = Journal.open(config.state, { hostId, chainId: deployment.chainId, auditLog })
   started.defer(() => journal.close())
-  const signDigest = (digest: Uint8Array) => hsm.signDigest(digest)
-  const signer = { address: ledgerAddress, signDigest }
+  const signTransaction = (unsigned: Hex) => hsm.sign({ kind: 'transaction', unsigned })
+  const signer = { address: ledgerAddress, signTransaction }
   const batcher = new Batcher({ hostId, selection: vmm.selection, tpm, ledger, signer, journal }, log)
   await checkCounter(journal, tpm)
   await batcher.reconcile()
@@ -75,7 +76,8 @@ export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promi
   started.defer(() => batcher.close())
 
   const domain = ledger.domain('auditLog')
-  const receipts = new ReceiptSigner({ signDigest, domain, includeWithinBlocks: config.ledger.includeWithinBlocks })
+  const signGroup = (group: ReceiptGroup) => hsm.sign({ kind: 'receipt', group })
+  const receipts = new ReceiptSigner({ signGroup, includeWithinBlocks: config.ledger.includeWithinBlocks })
   const { maxInputBytes, release, releaseTimeoutMs } = api
   const { stalenessS } = config.ledger
   const parts = { measure, hsm, ledger, journal, receipts, batcher, log, stalenessS, releaseTimeoutMs, now }

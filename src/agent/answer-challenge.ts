@@ -1,7 +1,6 @@
 import { fromHex, toHex } from '../core/bytes.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { registrationPayload } from '../record/binding.ts'
-import { ledgerAddressClaimDigest } from '../record/claim.ts'
 import { sha256 } from '../record/hash.ts'
 import { akQualifiedNameOf } from '../tcg/name.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
@@ -36,8 +35,7 @@ export async function answerChallenge(host: ChallengedDevices, challenge: EnrolC
   const { public: akPublic } = await requireOurs(host, challenge)
   const { hostId, ledgerAddress, requestHash } = challenge
   const secret = await openSecret(host, challenge)
-  const digest = ledgerAddressClaimDigest(ledger.domain('hostRegistry'), hostId, akPublic)
-  const consent = await hsm.signDigest(fromHex(digest, 32))
+  const consent = await hsm.sign({ kind: 'addressClaim', hostId, akPublic })
   const { quote, anchorBlock } = await anchoredQuote(tpm, ledger, {
     purpose: 'register',
     contract: 'hostRegistry',

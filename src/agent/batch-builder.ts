@@ -1,7 +1,7 @@
 import { fromHex, type Hex } from '../core/bytes.ts'
 import { encodeCommit } from '../ledger/commit.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { DigestSigner } from '../ledger/signer.ts'
+import type { TransactionSigner } from '../ledger/signer.ts'
 import { hashHeader, type BatchHeader } from '../record/batch.ts'
 import { qualifyingData } from '../record/binding.ts'
 import { leafOf, type OperationRecord } from '../record/record.ts'
@@ -18,7 +18,7 @@ export interface BatchParts {
   readonly selection: PcrSelection
   readonly tpm: Tpm
   readonly ledger: Ledger
-  readonly signer: DigestSigner
+  readonly signer: TransactionSigner
   readonly journal: Journal
 }
 

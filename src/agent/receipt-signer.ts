@@ -1,16 +1,13 @@
-import { fromHex, type Hex } from '../core/bytes.ts'
-import type { Domain } from '../record/eip712.ts'
+import type { Hex } from '../core/bytes.ts'
 import type { SignedRequest } from '../record/parse.ts'
-import { receiptGroupDigest, type Receipt, type ReceiptGroup } from '../record/receipt.ts'
+import type { Receipt, ReceiptGroup } from '../record/receipt.ts'
 import { leafOf, type OperationRecord } from '../record/record.ts'
 import { inclusionPath, rootOf } from '../record/tree.ts'
 
 /** What receipts are signed with. */
 export interface ReceiptSignerOptions {
-  /** The host's ledger key. @returns 65 bytes r ‖ s ‖ v */
-  readonly signDigest: (digest: Uint8Array) => Promise<Hex>
-  /** The audit log's. */
-  readonly domain: Domain
+  /** By the host's ledger key, for the audit log. @returns 65 bytes r ‖ s ‖ v */
+  readonly signGroup: (group: ReceiptGroup) => Promise<Hex>
   /** How many blocks after the access check a record is promised to be on the ledger. */
   readonly includeWithinBlocks: number
 }
@@ -41,7 +38,7 @@ export class ReceiptSigner {
   /**
    * A receipt for a record that is on disk. To be called in the order of sequence numbers.
    *
-   * @throws what `signDigest` throws; the record stands all the same
+   * @throws what `signGroup` throws; the record stands all the same
    */
   receipt(record: OperationRecord, signed: SignedRequest): Promise<Receipt> {
     return new Promise((resolve, reject) => {
@@ -65,7 +62,7 @@ export class ReceiptSigner {
   }
 
   async #sign(members: readonly Waiting[]): Promise<readonly Receipt[]> {
-    const { signDigest, domain, includeWithinBlocks } = this.#options
+    const { signGroup, includeWithinBlocks } = this.#options
     const records = members.map(({ record }) => record)
     const first = records[0]
     if (first === undefined) return []
@@ -78,7 +75,7 @@ export class ReceiptSigner {
       count: records.length,
       includeBy: policyBlock + BigInt(includeWithinBlocks),
     }
-    const signature = await signDigest(fromHex(receiptGroupDigest(domain, group), 32))
+    const signature = await signGroup(group)
     return members.map(({ record, signed }, i) => ({
       record,
       group,

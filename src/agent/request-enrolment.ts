@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { fromHex, toHex, type Hex } from '../core/bytes.ts'
+import { toHex, type Hex } from '../core/bytes.ts'
 import type { Hsm } from '../hsm/hsm.ts'
 import type { Domain } from '../record/eip712.ts'
-import { enrolmentRequestDigest } from '../record/enrolment.ts'
 import type { Tpm } from '../tpm/tpm.ts'
 import type { EnrolRequest } from './enrol-file.ts'
 import { requestHashOf } from './enrol-hash.ts'
@@ -10,7 +9,7 @@ import { requestHashOf } from './enrol-hash.ts'
 /** The devices that make a host. */
 export interface HostDevices {
   readonly tpm: Pick<Tpm, 'endorsementKey' | 'attestationKey' | 'activateCredential' | 'quote'>
-  readonly hsm: Pick<Hsm, 'ledgerKey' | 'signDigest'>
+  readonly hsm: Pick<Hsm, 'ledgerKey' | 'sign'>
 }
 
 /**
@@ -38,6 +37,6 @@ export async function requestEnrolment(
     akPublic: toHex(akPublic),
     ledgerAddress,
   }
-  const digest = enrolmentRequestDigest(content.ledger, requestHashOf(content))
-  return { ...content, signature: await hsm.signDigest(fromHex(digest, 32)) }
+  const signature = await hsm.sign({ kind: 'enrolmentRequest', requestHash: requestHashOf(content) })
+  return { ...content, signature }
 }

@@ -82,7 +82,7 @@ async function makeAnswer(path: string, options: PlaceOptions & { readonly out: 
 async function withDevices<T>(options: PlaceOptions, work: (devices: HostDevices) => Promise<T>): Promise<T> {
   const config = await configOf(options)
   const [{ Tpm }, { openHsm }] = await Promise.all([import('../tpm/tpm.ts'), import('../agent/open-hsm.ts')])
-  const [tpm, hsm] = [new Tpm(config.tpm), openHsm(config)]
+  const [tpm, hsm] = [new Tpm(config.tpm), openHsm(config, await readDeployment(config.ledger.deployment))]
   try {
     return await work({ tpm, hsm })
   } finally {

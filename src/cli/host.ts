@@ -5,6 +5,7 @@ import { FRAUDS } from '../record/fraud.ts'
 import { ZERO_HASH } from '../record/hash.ts'
 import { makeChange } from './change.ts'
 import { configOf, signerOf, usingLedger, withConfig, withLedger, withSigner, type PlaceOptions } from './context.ts'
+import { readDeployment } from '../ledger/deployment.ts'
 import { enrolHostCommands } from './enrol-host.ts'
 import { enrolRegistrarCommands } from './enrol-registrar.ts'
 import { enrolTrustOf, withTrust, type TrustOptions } from './enrol-trust.ts'
@@ -70,8 +71,8 @@ async function enrolHere(options: TrustOptions): Promise<void> {
     import('../agent/enrol.ts'),
   ])
   const trust = enrolTrustOf(options)
-  const tpm = new Tpm(config.tpm)
-  const hsm = openHsm(config)
+  const deployment = await readDeployment(config.ledger.deployment)
+  const [tpm, hsm] = [new Tpm(config.tpm), openHsm(config, deployment)]
   try {
     const enrolled = await usingLedger(options, (ledger) =>
       output.progress('enrolling', () =>

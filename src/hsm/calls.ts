@@ -1,5 +1,6 @@
 import type { Hex } from '../core/bytes.ts'
 import type { KeyKind } from './label.ts'
+import type { LedgerKeyMessage, SigningScope } from './message.ts'
 
 /** What the device process is opened with. */
 export interface HsmChildConfig {
@@ -7,6 +8,8 @@ export interface HsmChildConfig {
   readonly token: string
   readonly ledgerKey: string
   readonly dataKey: string
+  /** Without it the ledger key signs nothing. */
+  readonly scope: SigningScope | undefined
 }
 
 /** The public side of the key that signs for the host. */
@@ -46,7 +49,7 @@ interface RegionId {
 /** The calls of the HSM's device process. */
 export interface HsmCalls {
   readonly ledgerKey: () => LedgerKey
-  readonly signDigest: (params: { readonly digest: Uint8Array }) => { readonly signature: Hex; readonly address: Hex }
+  readonly sign: (params: LedgerKeyMessage) => { readonly signature: Hex; readonly address: Hex }
   readonly listKeys: () => readonly HsmKey[]
   readonly generateKey: (params: { readonly label: string }) => HsmKey
   readonly openRegion: (params: RegionId & { readonly input: Uint8Array; readonly maxResultBytes?: number }) => void

@@ -32,6 +32,8 @@ export type Pkcs11ErrorCode =
   | 'KEY_ATTRIBUTES'
   /** The label now belongs to another key than before. */
   | 'KEY_CHANGED'
+  /** The ledger key signs no such message: another chain, contract or function, or malformed. */
+  | 'MESSAGE_REFUSED'
   /** A parameter has the wrong length or shape. */
   | 'ARGUMENT_INVALID'
   /** The HSM gave a signature that its own public key does not verify. */

@@ -24,7 +24,7 @@ serveDevice<HsmCalls>((config, secret) => {
       const { label, address, publicKey } = session.ledgerKey()
       return { label, address, publicKey: toHex(publicKey) }
     },
-    signDigest: ({ digest }) => session.signDigest(digest),
+    sign: (message) => session.sign(message),
     listKeys: () => session.listKeys(),
     generateKey: ({ label }) => session.generateKey(label),
     openRegion: ({ id, input, maxResultBytes }) => regions.open(id, input, maxResultBytes),

@@ -5,9 +5,11 @@ import { DeviceError } from '../device/error.ts'
 import type { HsmCalls, HsmChildConfig, HsmKey, LedgerKey, SecureMemory } from './calls.ts'
 import { Pkcs11Error, type Pkcs11ErrorCode, type Pkcs11Fault } from './error.ts'
 import { remedyOf } from './errors/return-values.ts'
+import type { LedgerKeyMessage, SigningScope } from './message.ts'
 import { readPinFile } from './pin-file.ts'
 
 export type { HsmKey, LedgerKey, SecureMemory } from './calls.ts'
+export type { LedgerKeyMessage, SigningScope } from './message.ts'
 
 /** Which token to use, and which keys in it. */
 export type HsmConfig = HsmToken & PinSource
@@ -37,6 +39,8 @@ export interface HsmToken {
   readonly ledgerKey: string
   /** The label of the key that encrypts, `attestry/data/v1` for example. Older versions still decrypt. */
   readonly dataKey: string
+  /** What the ledger key may sign for. Where it is left out it signs nothing. */
+  readonly scope?: SigningScope
 }
 
 /**
@@ -71,11 +75,11 @@ export class Hsm {
   #regions = 0
 
   constructor(config: HsmConfig) {
-    const { module, token, ledgerKey, dataKey } = config
+    const { module, token, ledgerKey, dataKey, scope } = config
     this.#device = new Device<HsmCalls>({
       name: 'hsm',
       module: new URL('hsm-child.ts', import.meta.url),
-      config: { module, token, ledgerKey, dataKey } satisfies HsmChildConfig,
+      config: { module, token, ledgerKey, dataKey, scope } satisfies HsmChildConfig,
       ...('pinFile' in config ? { secret: () => readPinFile(config.pinFile) } : { handOver: config.handOverPin }),
       environment: config.environment ?? {},
       deadlineMs: config.deadlineMs ?? DEADLINE_MS,
@@ -107,13 +111,13 @@ export class Hsm {
   }
 
   /**
-   * Signs with the ledger key.
+   * Signs with the ledger key. The device process builds the digest itself, and only of what is in the scope.
    *
-   * @param digest 32 bytes
    * @returns r ‖ s ‖ v, 65 bytes, s ≤ N/2, v 27 or 28, verified against the key's public half
+   * @throws Pkcs11Error MESSAGE_REFUSED
    */
-  async signDigest(digest: Uint8Array): Promise<Hex> {
-    const { signature, address } = await this.#device.call('signDigest', { digest })
+  async sign(message: LedgerKeyMessage): Promise<Hex> {
+    const { signature, address } = await this.#device.call('sign', message)
     this.#pin(address)
     return signature
   }

@@ -6,6 +6,7 @@ import { Pkcs11Error } from './error.ts'
 import { remedyOf } from './errors/return-values.ts'
 import { type FoundLedgerKey, findDataKey, findLedgerKey, generateKey, listKeys } from './keys.ts'
 import { formatLabel, parseLabel } from './label.ts'
+import { type LedgerKeyMessage, digestOf } from './message.ts'
 import { sign } from './sign.ts'
 import { Token } from './token.ts'
 
@@ -33,7 +34,10 @@ export class HsmSession {
     return this.#attempt(true, () => this.#findLedgerKey())
   }
 
-  signDigest(digest: Uint8Array): { signature: Hex; address: Hex } {
+  sign(message: LedgerKeyMessage): { signature: Hex; address: Hex } {
+    const { scope } = this.#config
+    if (scope === undefined) throw new Pkcs11Error('MESSAGE_REFUSED', 'this process was given nothing to sign for')
+    const digest = digestOf(message, scope)
     return this.#attempt(true, () => {
       const key = this.#findLedgerKey()
       return { signature: sign(this.#token, key, digest), address: key.address }

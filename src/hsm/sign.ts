@@ -1,7 +1,7 @@
-import { SigningKey } from 'ethers/crypto'
 import pkcs11js, { type Handle } from 'pkcs11js'
-import { type Hex, concat, toHex } from '../core/bytes.ts'
+import { type Hex, concat, equal, toHex } from '../core/bytes.ts'
 import { Pkcs11Error } from './error.ts'
+import { recover } from './recover.ts'
 import type { Token } from './token.ts'
 
 const DIGEST_BYTES = 32
@@ -27,11 +27,10 @@ export function sign(
   const raw = token.call('C_Sign', (pkcs11, session) => pkcs11.C_Sign(session, Buffer.from(digest), Buffer.alloc(64)))
   if (raw.length !== 64) throw wrong(`has ${raw.length} bytes, expected 64`)
 
-  const r = raw.subarray(0, 32)
-  const s = lower(raw.subarray(32))
-  const signer = toHex(publicKey)
-  for (const v of [27, 28]) {
-    if (recover(digest, r, s, v) === signer) return toHex(concat(r, s, Uint8Array.of(v)))
+  const signature = concat(raw.subarray(0, 32), lower(raw.subarray(32)))
+  for (const parity of [0, 1] as const) {
+    const signer = recover(signature, parity, digest)
+    if (signer !== undefined && equal(signer, publicKey)) return toHex(concat(signature, Uint8Array.of(27 + parity)))
   }
   throw wrong('is not by the key that signed')
 }
@@ -40,15 +39,6 @@ export function sign(
 function lower(s: Uint8Array): Uint8Array {
   const value = BigInt(toHex(s))
   return value <= N / 2n ? s : Buffer.from((N - value).toString(16).padStart(64, '0'), 'hex')
-}
-
-function recover(digest: Uint8Array, r: Uint8Array, s: Uint8Array, v: number): string | undefined {
-  try {
-    return SigningKey.recoverPublicKey(digest, { r: toHex(r), s: toHex(s), v: v as 27 | 28 })
-  } catch {
-    // No point has this r: not a signature with this v.
-    return undefined
-  }
 }
 
 function wrong(what: string): Pkcs11Error {

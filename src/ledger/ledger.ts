@@ -14,7 +14,7 @@ import { orReverted } from './revert.ts'
 import { RpcEndpoint } from './rpc.ts'
 import { answerBlock, answerBytes, invalid, type Block } from './rpc-answer.ts'
 import { readTransaction, type SentTransaction } from './sent-transaction.ts'
-import type { DigestSigner } from './signer.ts'
+import type { TransactionSigner } from './signer.ts'
 import {
   ASSURANCES,
   HOST_STATUSES,
@@ -248,7 +248,7 @@ export class Ledger {
    *
    * @throws LedgerError also TRANSACTION_TOO_LARGE, REVERTED, FEE_TOO_HIGH, SIGNATURE_WRONG
    */
-  async prepare(signer: DigestSigner, { to, ...order }: ContractCall): Promise<SignedTransaction> {
+  async prepare(signer: TransactionSigner, { to, ...order }: ContractCall): Promise<SignedTransaction> {
     const { address } = this.deployment.contracts[to]
     return prepareTransaction(this.#rpc, this.deployment, signer, { to: address, ...order })
   }
@@ -271,7 +271,7 @@ export class Ledger {
    *
    * @throws LedgerError all of `prepare` and `send`; REVERTED also where it failed in its block; NOT_CONFIRMED
    */
-  async submit(signer: DigestSigner, order: ContractCall, timeoutMs = 60_000): Promise<Submitted> {
+  async submit(signer: TransactionSigner, order: ContractCall, timeoutMs = 60_000): Promise<Submitted> {
     const { raw, hash } = await this.prepare(signer, order)
     await this.send(raw)
     const receipt = await awaitReceipt(this.#rpc, hash, timeoutMs)

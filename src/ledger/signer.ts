@@ -15,6 +15,19 @@ export interface DigestSigner {
   signDigest(digest: Uint8Array): Promise<Hex>
 }
 
+/** Something that signs transactions: an HSM that wants to see the whole of what it signs, or whatever signs digests. */
+export type TransactionSigner =
+  | DigestSigner
+  | {
+      /** The key's address, in lower case. */
+      readonly address: Hex
+      /**
+       * @param unsigned the serialised transaction without a signature
+       * @returns as `DigestSigner`'s
+       */
+      signTransaction(unsigned: Hex): Promise<Hex>
+    }
+
 const MAX_KEY_FILE = 128
 
 /**

@@ -5,7 +5,7 @@ import { LedgerError, isLedgerError } from './error.ts'
 import { orReverted } from './revert.ts'
 import type { Rpc } from './rpc.ts'
 import { answerObject, answerQuantity } from './rpc-answer.ts'
-import type { DigestSigner } from './signer.ts'
+import type { TransactionSigner } from './signer.ts'
 
 /** A transaction that is complete: these bytes are all that is ever sent for it. */
 export interface SignedTransaction {
@@ -29,7 +29,7 @@ export interface TransactionOrder {
 }
 
 /** The most that a unit of gas may cost, in wei: a node that asks for more is wrong, or wants the account emptied. */
-const MAX_GAS_PRICE_WEI = 10n ** 12n
+export const MAX_GAS_PRICE_WEI = 10n ** 12n
 /** For a node that has no opinion. */
 const DEFAULT_TIP_WEI = 10n ** 9n
 const MAX_GAS = 2n ** 32n
@@ -45,7 +45,7 @@ const GAS_CAP = 2n ** 24n
 export async function prepareTransaction(
   rpc: Rpc,
   chain: Chain,
-  signer: DigestSigner,
+  signer: TransactionSigner,
   order: TransactionOrder,
 ): Promise<SignedTransaction> {
   const { maxTransactionBytes, transactionType } = chain.profile
@@ -89,8 +89,10 @@ export function parseSigned(raw: Hex): Transaction {
 /** What a signature adds at most: r and s with their prefixes, v, and a longer prefix of the list. */
 const MAX_SIGNATURE_BYTES = 33 + 33 + 1 + 2
 
-async function sign(transaction: Transaction, signer: DigestSigner, nonce: bigint): Promise<SignedTransaction> {
-  const signature = await signer.signDigest(fromHex(transaction.unsignedHash, 32))
+async function sign(transaction: Transaction, signer: TransactionSigner, nonce: bigint): Promise<SignedTransaction> {
+  const signature = await ('signTransaction' in signer
+    ? signer.signTransaction(transaction.unsignedSerialized as Hex)
+    : signer.signDigest(fromHex(transaction.unsignedHash, 32)))
   if (senderWith(transaction, signature) !== signer.address) {
     throw new LedgerError('SIGNATURE_WRONG', `expected a signature of ${signer.address}, found another key's or none`)
   }

@@ -1,4 +1,5 @@
-import { TypedDataEncoder, recoverAddress, type TypedDataField } from 'ethers'
+import { TypedDataEncoder, type TypedDataField } from 'ethers/hash'
+import { recoverAddress } from 'ethers/transaction'
 import type { Hex } from '../core/bytes.ts'
 
 /** What an EIP-712 message commits to beside its content (EIP-712, "Definition of domainSeparator"). */

@@ -8,6 +8,7 @@ import { setBalance, startAnvil } from '../../hil/stack/anvil.ts'
 import { stopProcess } from '../../hil/stack/process.ts'
 import { createSoftHsm, type SoftHsm } from '../../hil/stack/softhsm.ts'
 import { manufactureSwtpm, startSwtpm, swtpmTrustAnchors } from '../../hil/stack/swtpm.ts'
+import { signingScope } from '../../src/agent/signing-scope.ts'
 import { Hsm } from '../../src/hsm/hsm.ts'
 import { deployContracts } from '../../src/ledger/deploy.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
@@ -50,14 +51,15 @@ export class EnrolRig {
     return { tpm, tcti, trustAnchors: pems.map((pem) => new Uint8Array(new X509Certificate(pem).rawData)) }
   }
 
-  /** Two keys of one token, each as an HSM of its own. */
-  async startHsms(): Promise<readonly [Hsm, Hsm]> {
+  /** Two keys of one token, each as an HSM of its own that signs for the ledger. */
+  async startHsms({ deployment }: Ledger): Promise<readonly [Hsm, Hsm]> {
     const dir = join(this.dir, 'hsm')
     const token = await createSoftHsm(dir, { label: 'test', pin: 'user-pin', soPin: 'officer-pin' })
     this.#token = token
+    const scope = signingScope(deployment)
     const open = async (version: number): Promise<Hsm> => {
       const label = `attestry/ledger/v${version}`
-      const hsm = new Hsm({ ...token, ledgerKey: label, dataKey: 'attestry/data/v1' })
+      const hsm = new Hsm({ ...token, ledgerKey: label, dataKey: 'attestry/data/v1', scope })
       this.#started.defer(() => hsm.close())
       await hsm.generateKey(label)
       return hsm

@@ -24,7 +24,6 @@ import { fromHex, toHex, type Hex } from '../../src/core/bytes.ts'
 import { codeOf } from '../../src/core/error.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { DigestSigner } from '../../src/ledger/signer.ts'
-import { enrolmentRequestDigest } from '../../src/record/enrolment.ts'
 import { sha256 } from '../../src/record/hash.ts'
 import { alterations } from './alterations.ts'
 import { EnrolRig } from './enrol-rig.ts'
@@ -45,8 +44,8 @@ describe('enrolment across machines', function () {
   before(async () => {
     rig = await EnrolRig.make()
     const tpms = await Promise.all([rig.startTpm('one'), rig.startTpm('two')])
-    const [started, hsms] = await Promise.all([rig.startLedger(), rig.startHsms()])
-    ;({ ledger, registrar: key } = started)
+    ;({ ledger, registrar: key } = await rig.startLedger())
+    const hsms = await rig.startHsms(ledger)
     trustAnchors = tpms.flatMap((tpm) => tpm.trustAnchors)
     one = { tpm: tpms[0].tpm, hsm: hsms[0] }
     two = { tpm: tpms[1].tpm, hsm: hsms[1] }
@@ -69,6 +68,11 @@ describe('enrolment across machines', function () {
     const { open, challenge } = await challenged(await request(host))
     const judged = await judgeAnswer(registrar(), open, await answer(host, challenge))
     return judged.known === undefined ? judged.proven : assert.fail('known already')
+  }
+  /** A host's own consent to be entered with its keys. */
+  const consentOf = async ({ tpm, hsm }: HostDevices) => {
+    const [{ public: ekPublic }, { public: akPublic }] = [await tpm.endorsementKey(), await tpm.attestationKey()]
+    return hsm.sign({ kind: 'addressClaim', hostId: sha256(ekPublic), akPublic })
   }
   /** The codes with which something refuses each altered text; undefined where it takes one. */
   const codesOf = async (texts: Iterable<string>, take: (text: string) => unknown): Promise<ReadonlySet<unknown>> => {
@@ -126,8 +130,7 @@ describe('enrolment across machines', function () {
     it('refuses an EK that is not the certificate’s, whoever signed the request', async () => {
       const [mine, theirs] = [await request(one), await request(two)]
       const mixed = { ...mine, ekPublic: theirs.ekPublic }
-      const digest = enrolmentRequestDigest(mixed.ledger, requestHashOf(mixed))
-      const signature = await one.hsm.signDigest(fromHex(digest, 32))
+      const signature = await one.hsm.sign({ kind: 'enrolmentRequest', requestHash: requestHashOf(mixed) })
       await assert.rejects(challenged({ ...mixed, signature }), { code: 'CERTIFICATE_OTHER_KEY' })
     })
 
@@ -251,7 +254,7 @@ describe('enrolment across machines', function () {
       }
 
       it('refuses the consent of another key', async () => {
-        const other = async () => ({ consent: await two.hsm.signDigest(new Uint8Array(32)) })
+        const other = async () => ({ consent: await consentOf(two) })
         await assert.rejects(sealed(other), { code: 'CONSENT_WRONG' })
       })
 
@@ -362,7 +365,7 @@ describe('enrolment across machines', function () {
 
     it('refuses what the checker should have refused', async () => {
       const given = await proven(one)
-      const consent = await two.hsm.signDigest(new Uint8Array(32))
+      const consent = await consentOf(two)
       const signing = signRegistration(key, ledger.domain('hostRegistry'), { ...given, consent })
       const judged = judgeRegistration(registrar(), await signing, key.address)
       await assert.rejects(judged, { code: 'CONSENT_WRONG' })

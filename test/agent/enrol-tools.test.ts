@@ -34,7 +34,8 @@ describe('a credential of an enrolment, judged by tpm2-tools', function () {
   after(() => rig.stop())
 
   it('is opened by tpm2_activatecredential, and holds what seals the challenge', async () => {
-    const [{ ledger }, [hsm]] = await Promise.all([rig.startLedger(), rig.startHsms()])
+    const { ledger } = await rig.startLedger()
+    const [hsm] = await rig.startHsms(ledger)
     const now = new Date()
     const expires = secondsOf(now) + 600n
     const request = await requestEnrolment({ tpm: host.tpm, hsm }, ledger.domain('hostRegistry'), expires)

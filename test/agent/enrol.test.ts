@@ -24,7 +24,8 @@ describe('enrolling a host and proposing its VMM', () => {
   before(async () => {
     rig = await EnrolRig.make()
     ;[one, two] = await Promise.all([rig.startTpm('one'), rig.startTpm('two')])
-    const [started, tokens] = await Promise.all([rig.startLedger(), rig.startHsms()])
+    const started = await rig.startLedger()
+    const tokens = await rig.startHsms(started.ledger)
     ;({ ledger, registrar } = started)
     hsms = tokens
   })
@@ -100,8 +101,7 @@ describe('enrolling a host and proposing its VMM', () => {
     })
 
     it('leaves it to the ledger who may register', async () => {
-      const { address } = await hsms[1].ledgerKey()
-      const stranger = { address, signDigest: (digest: Uint8Array) => hsms[1].signDigest(digest) }
+      const stranger = await rig.makeSigner('stranger')
       await assert.rejects(enrolHost(enrolment({ ...second(), hsm: hsms[1], registrar: stranger })), {
         name: 'LedgerError',
       })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { SigningKey, computeAddress } from 'ethers'
 import { ReceiptSigner } from '../../src/agent/receipt-signer.ts'
-import { toHex, type Hex } from '../../src/core/bytes.ts'
+import type { Hex } from '../../src/core/bytes.ts'
 import { ZERO_HASH } from '../../src/record/hash.ts'
 import type { SignedRequest } from '../../src/record/parse.ts'
-import { receiptFaults } from '../../src/record/receipt.ts'
+import { receiptFaults, receiptGroupDigest } from '../../src/record/receipt.ts'
 import type { OperationRecord } from '../../src/record/record.ts'
 import { identity, intent } from './journal-sample.ts'
 
@@ -19,12 +19,11 @@ describe('ReceiptSigner', () => {
   beforeEach(() => {
     turns = []
     signer = new ReceiptSigner({
-      domain,
       includeWithinBlocks: 64,
-      signDigest: (digest) =>
+      signGroup: (group) =>
         new Promise<Hex>((resolve, reject) => {
           turns.push({
-            sign: () => resolve(key.sign(toHex(digest)).serialized as Hex),
+            sign: () => resolve(key.sign(receiptGroupDigest(domain, group)).serialized as Hex),
             fail: () => reject(new Error('the HSM is gone')),
           })
         }),

@@ -13,7 +13,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ledger: ['record', 'core'],
   device: ['core'],
   tpm: ['tcg', 'device', 'core'],
-  hsm: ['device', 'core'],
+  hsm: ['record', 'device', 'core'],
   vmm: ['tpm', 'tcg', 'core'],
   agent: ['vmm', 'hsm', 'tpm', 'device', 'ledger', 'evidence', 'record', 'tcg', 'core'],
   auditor: ['evidence', 'tcg', 'record', 'ledger', 'core'],

@@ -9,6 +9,7 @@ import { createSoftHsm } from '../../hil/stack/softhsm.ts'
 import { manufactureSwtpm, startSwtpm, swtpmTrustAnchors } from '../../hil/stack/swtpm.ts'
 import { enrolHost } from '../../src/agent/enrol.ts'
 import { proposeVmm } from '../../src/agent/propose.ts'
+import { signingScope } from '../../src/agent/signing-scope.ts'
 import { readTrustStore } from '../../src/auditor/trust-store.ts'
 import { fromHex, toHex, type Hex } from '../../src/core/bytes.ts'
 import { Hsm } from '../../src/hsm/hsm.ts'
@@ -17,7 +18,7 @@ import { approveVmm } from '../../src/ledger/approve.ts'
 import { encodeCommit } from '../../src/ledger/commit.ts'
 import type { ContractName } from '../../src/ledger/deployment.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
-import type { DigestSigner } from '../../src/ledger/signer.ts'
+import type { DigestSigner, TransactionSigner } from '../../src/ledger/signer.ts'
 import { hashHeader, type BatchHeader } from '../../src/record/batch.ts'
 import { qualifyingData } from '../../src/record/binding.ts'
 import { UNLIMITED, grantId, type Grant } from '../../src/record/grant.ts'
@@ -58,13 +59,17 @@ export async function startRig(hardfork: Hardfork = 'osaka') {
   const tpm = new Tpm({ tcti })
   const ledger = await Ledger.connect(local.rpc, local.deployment)
   const [alice, bob] = await Promise.all([local.signer('alice'), local.signer('bob')])
-  const hsm = new Hsm({ ...token, ledgerKey: 'attestry/ledger/v1', dataKey: 'attestry/data/v1' })
+  const scope = signingScope(local.deployment)
+  const hsm = new Hsm({ ...token, ledgerKey: 'attestry/ledger/v1', dataKey: 'attestry/data/v1', scope })
   await hsm.generateKey('attestry/ledger/v1')
   const { address } = await hsm.ledgerKey()
-  const host: DigestSigner = { address, signDigest: (digest) => hsm.signDigest(digest) }
+  const host: TransactionSigner = {
+    address,
+    signTransaction: (unsigned) => hsm.sign({ kind: 'transaction', unsigned }),
+  }
   await setBalance(local.rpc, address)
 
-  const send = async (who: DigestSigner, to: ContractName, data: string) =>
+  const send = async (who: TransactionSigner, to: ContractName, data: string) =>
     ledger.submit(who, { to, data: data as Hex })
   const policy = async (who: DigestSigner, name: string, ...args: readonly unknown[]) =>
     send(who, 'accessPolicy', ACCESS_POLICY.encodeFunctionData(name, args))

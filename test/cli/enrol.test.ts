@@ -19,7 +19,8 @@ describe('attestry host request, challenge, answer and register', function () {
   before(async () => {
     rig = await EnrolRig.make()
     const [one, two] = await Promise.all([rig.startTpm('one'), rig.startTpm('two')])
-    const [started] = await Promise.all([rig.startLedger(), rig.startHsms()])
+    const started = await rig.startLedger()
+    await rig.startHsms(started.ledger)
     ;({ ledger, registrar } = started)
     trust = await rig.writeTrustStore('trust', one, two)
     configs = [await rig.writeConfiguration('a', one, 1), await rig.writeConfiguration('b', two, 2)]

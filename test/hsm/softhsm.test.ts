@@ -9,19 +9,21 @@ import { type SoftHsm, createSoftHsm } from '../../hil/stack/softhsm.ts'
 import type { Hex } from '../../src/core/bytes.ts'
 import { Hsm, type HsmConfig } from '../../src/hsm/hsm.ts'
 import { asForeigner, destroy, makePair } from './foreign.ts'
+import { SCOPE, receiptFor } from './message.ts'
 import { DATA_KEY, LEDGER_KEY, hsmSuite } from './suite.ts'
 
 const PIN = '738194'
 const SO_PIN = '55512345'
 const dataId: Hex = `0x${'11'.repeat(32)}`
 const digest = new Uint8Array(32).fill(7)
+const receipt = receiptFor(digest)
 
 describe('Hsm on SoftHSM', () => {
   let dir: string
   let softHsm: SoftHsm
   const opened: Hsm[] = []
   const open = (changes: Partial<HsmConfig> = {}): Hsm => {
-    const hsm = new Hsm({ ...softHsm, ledgerKey: LEDGER_KEY, dataKey: DATA_KEY, ...changes })
+    const hsm = new Hsm({ ...softHsm, ledgerKey: LEDGER_KEY, dataKey: DATA_KEY, scope: SCOPE, ...changes })
     opened.push(hsm)
     return hsm
   }
@@ -34,7 +36,7 @@ describe('Hsm on SoftHSM', () => {
   after(() => rm(dir, { recursive: true }))
 
   describe('as any HSM', () =>
-    hsmSuite(() => Promise.resolve(new Hsm({ ...softHsm, ledgerKey: LEDGER_KEY, dataKey: DATA_KEY }))))
+    hsmSuite(() => Promise.resolve(new Hsm({ ...softHsm, ledgerKey: LEDGER_KEY, dataKey: DATA_KEY, scope: SCOPE }))))
 
   describe('configuration', () => {
     it('refuses to make a token whose label is taken', async () => {
@@ -54,7 +56,7 @@ describe('Hsm on SoftHSM', () => {
     it('names a key that is not there', async () => {
       const hsm = open({ ledgerKey: 'attestry/ledger/v9', dataKey: 'attestry/data/v9' })
       await assert.rejects(hsm.ledgerKey(), { code: 'KEY_NOT_FOUND' })
-      await assert.rejects(hsm.signDigest(digest), { code: 'KEY_NOT_FOUND' })
+      await assert.rejects(hsm.sign(receipt), { code: 'KEY_NOT_FOUND' })
       const region = await hsm.openRegion(digest)
       await assert.rejects(region.encrypt(dataId), { code: 'KEY_NOT_FOUND' })
     })
@@ -70,7 +72,7 @@ describe('Hsm on SoftHSM', () => {
       await assert.rejects(hsm.ledgerKey(), { name: 'Pkcs11Error', code: 'PIN_INCORRECT', rv: 0xa0, fn: 'C_Login' })
       // Neither a new process nor a PIN that is right by now: the error stands.
       await writeFile(pinFile, PIN)
-      await assert.rejects(hsm.signDigest(digest), { code: 'PIN_INCORRECT' })
+      await assert.rejects(hsm.sign(receipt), { code: 'PIN_INCORRECT' })
       assert.equal(hsm.pid, undefined)
       assert.equal(hsm.state, 'stopped')
     })
@@ -153,7 +155,7 @@ describe('Hsm on SoftHSM', () => {
           process.kill(hsm.pid ?? 0, 'SIGKILL')
           while (hsm.state === 'ready') await sleep(5)
         }
-        await assert.rejects(hsm.signDigest(digest), { code: 'KEY_CHANGED' })
+        await assert.rejects(hsm.sign(receipt), { code: 'KEY_CHANGED' })
         await assert.rejects(hsm.ledgerKey(), { code: 'KEY_CHANGED' })
       })
     }
@@ -166,7 +168,7 @@ describe('Hsm on SoftHSM', () => {
       const region = await hsm.openRegion(Buffer.from('data'))
       process.kill(hsm.pid ?? 0, 'SIGKILL')
       while (hsm.state === 'ready') await sleep(5)
-      await hsm.signDigest(digest)
+      await hsm.sign(receipt)
       assert.equal((await hsm.ledgerKey()).address, address)
       await assert.rejects(region.encrypt(dataId), { code: 'REGION_LOST' })
       await region.close()
@@ -177,8 +179,8 @@ describe('Hsm on SoftHSM', () => {
       await hsm.ledgerKey()
       const { pid = 0 } = hsm
       process.kill(pid, 'SIGSTOP')
-      await assert.rejects(hsm.signDigest(digest), { name: 'DeviceError', code: 'DEADLINE' })
-      await hsm.signDigest(digest)
+      await assert.rejects(hsm.sign(receipt), { name: 'DeviceError', code: 'DEADLINE' })
+      await hsm.sign(receipt)
       assert.notEqual(hsm.pid, pid)
     })
 
@@ -188,12 +190,12 @@ describe('Hsm on SoftHSM', () => {
       const [tokens, away] = [join(dir, 'tokens'), join(dir, 'away')]
       await rename(tokens, away)
       try {
-        await assert.rejects(hsm.signDigest(digest), { name: 'Pkcs11Error', code: 'DEVICE_FAILED' })
-        await assert.rejects(hsm.signDigest(digest), { name: 'Pkcs11Error', code: 'DEVICE_FAILED' })
+        await assert.rejects(hsm.sign(receipt), { name: 'Pkcs11Error', code: 'DEVICE_FAILED' })
+        await assert.rejects(hsm.sign(receipt), { name: 'Pkcs11Error', code: 'DEVICE_FAILED' })
       } finally {
         await rename(away, tokens)
       }
-      await hsm.signDigest(digest)
+      await hsm.sign(receipt)
       assert.equal((await hsm.ledgerKey()).address, address)
     })
 
@@ -203,7 +205,7 @@ describe('Hsm on SoftHSM', () => {
       const { pid = 0 } = hsm
       await hsm.close()
       assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
-      await assert.rejects(hsm.signDigest(digest), { code: 'STOPPED' })
+      await assert.rejects(hsm.sign(receipt), { code: 'STOPPED' })
     })
   })
 })

@@ -3,6 +3,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { SigningKey, keccak256 } from 'ethers/crypto'
 import { type Hex, concat, fromHex, toHex } from '../../src/core/bytes.ts'
 import { Hsm } from '../../src/hsm/hsm.ts'
+import { receiptGroupDigest } from '../../src/record/receipt.ts'
+import { SCOPE, receiptFor } from './message.ts'
 
 export const LEDGER_KEY = 'attestry/ledger/v1'
 export const DATA_KEY = 'attestry/data/v1'
@@ -60,21 +62,22 @@ export function hsmSuite(open: () => Promise<Hsm>): void {
     assert.equal(address, `0x${keccak256(`0x${publicKey.slice(4)}`).slice(-40)}`)
   })
 
-  it('signs digests with low s, recoverable to its key', async () => {
+  it('signs receipts with low s, recoverable to its key', async () => {
     const { publicKey } = await hsm.ledgerKey()
-    const digests = Array.from({ length: 200 }, () => randomBytes(32))
-    for (const [index, digest] of digests.entries()) {
-      const signature = fromHex(await hsm.signDigest(digest), 65)
+    const { chainId, auditLog: verifyingContract } = SCOPE
+    const receipts = Array.from({ length: 200 }, () => receiptFor(randomBytes(32)))
+    for (const [index, receipt] of receipts.entries()) {
+      const signature = fromHex(await hsm.sign(receipt), 65)
+      const digest = receiptGroupDigest({ chainId, verifyingContract }, receipt.group)
       assert.ok(BigInt(toHex(signature.subarray(32, 64))) <= N / 2n)
       // Recovering is slow, and the device has recovered each of them already.
       if (index % 10 === 0) assert.equal(SigningKey.recoverPublicKey(digest, toHex(signature)), publicKey)
     }
   })
 
-  it('refuses to sign what is not 32 bytes', async () => {
-    for (const length of [0, 20, 31, 33, 64]) {
-      await assert.rejects(hsm.signDigest(new Uint8Array(length)), { name: 'Pkcs11Error', code: 'ARGUMENT_INVALID' })
-    }
+  it('refuses to sign what is out of its scope', async () => {
+    const request = { kind: 'transaction', unsigned: '0x00' } as const
+    await assert.rejects(hsm.sign(request), { name: 'Pkcs11Error', code: 'MESSAGE_REFUSED' })
   })
 
   it('refuses a label that is taken, and one that is none', async () => {
