@@ -56,6 +56,9 @@ const groups = {
     { package: 'ima-evm-utils', there: () => program('evmctl') },
     { package: 'systemd', there: () => program('systemd-analyze') },
     { package: 'chromium', there: () => program('chromium') },
+    // A module that gives keys away, for the probe.
+    { package: 'libnss3', there: () => library('libsoftokn3.so') },
+    { package: 'libnss3-tools', there: () => program('certutil') },
   ],
   analysis: [
     { package: 'python3-venv', there: () => python('import ensurepip, venv') },

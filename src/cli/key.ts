@@ -3,6 +3,7 @@ import { openHsm } from '../agent/open-hsm.ts'
 import type { Hsm } from '../hsm/hsm.ts'
 import type { AgentConfig } from '../agent/config.ts'
 import { configOf, withConfig, type PlaceOptions } from './context.ts'
+import { keyProbeCommand } from './key-probe.ts'
 import { Output, table } from './output.ts'
 
 /** `attestry key`: the keys in the HSM. */
@@ -16,7 +17,7 @@ export function keyCommand(): Command {
     .argument('<label>', 'the new key’s versioned label')
     .addHelpText('after', '\nExample:\n  attestry key generate attestry/data/v2')
     .action(generateKey)
-  return new Command('key').addCommand(list).addCommand(generate)
+  return new Command('key').addCommand(list).addCommand(generate).addCommand(keyProbeCommand())
 }
 
 async function listKeys(options: PlaceOptions): Promise<void> {

@@ -31,6 +31,8 @@ export interface HsmToken {
   readonly module: string
   /** The token's label. */
   readonly token: string
+  /** What NSS's module wants to be told when it is loaded. */
+  readonly parameters?: string
   /** What the module needs in its environment. */
   readonly environment?: Readonly<Record<string, string>>
   /** How long each call may take. 10 s where it is left out. */

@@ -8,6 +8,8 @@ export interface TokenConfig {
   /** The module's path. */
   readonly module: string
   readonly token: string
+  /** What `C_Initialize` of NSS's module wants to be told: where its database is. */
+  readonly parameters?: string
 }
 
 /** One module, one token, one session: the user is logged in, and the session is read-only. */
@@ -42,6 +44,13 @@ export class Token {
     this.#open()
   }
 
+  /** Ends the module's work, so that it may be loaded anew. */
+  close(): void {
+    this.#session = undefined
+    invoke('C_Finalize', () => this.#pkcs11.C_Finalize())
+    this.#pkcs11.close()
+  }
+
   /** Calls one function of the module, in the session. */
   call<T>(fn: keyof PKCS11, call: (pkcs11: PKCS11, session: Handle) => T): T {
     const session = this.#session
@@ -66,6 +75,27 @@ export class Token {
     }
   }
 
+  /** What the token can do, by its own word. */
+  mechanisms(): readonly { readonly type: number; readonly flags: number }[] {
+    const slot = this.#slot
+    if (slot === undefined) throw new Pkcs11Error('SESSION_LOST', 'there is no token')
+    return invoke('C_GetMechanismList', () => this.#pkcs11.C_GetMechanismList(slot)).map((type) => {
+      const { flags } = invoke('C_GetMechanismInfo', () => this.#pkcs11.C_GetMechanismInfo(slot, type))
+      return { type, flags }
+    })
+  }
+
+  /** What library and token call themselves. */
+  describe(): { readonly library: string; readonly manufacturer: string; readonly token: string } {
+    const { libraryDescription, libraryVersion, manufacturerID } = invoke('C_GetInfo', () => this.#pkcs11.C_GetInfo())
+    const version = `${libraryVersion.major}.${libraryVersion.minor}`
+    return {
+      library: `${unpadded(libraryDescription)} ${version}`,
+      manufacturer: unpadded(manufacturerID),
+      token: this.#config.token,
+    }
+  }
+
   #open(): void {
     this.#session = undefined
     try {
@@ -82,7 +112,11 @@ export class Token {
 
   #openToken(): void {
     // Without this flag the binding lets modules with threads of their own corrupt memory.
-    invoke('C_Initialize', () => this.#pkcs11.C_Initialize({ flags: pkcs11js.CKF_OS_LOCKING_OK }))
+    const { parameters } = this.#config
+    const options = { flags: pkcs11js.CKF_OS_LOCKING_OK }
+    // The binding drops the last character of the parameters.
+    const all = parameters === undefined ? options : { ...options, libraryParameters: `${parameters} ` }
+    invoke('C_Initialize', () => this.#pkcs11.C_Initialize(all))
     this.#slot = this.#findSlot()
     this.#session = this.#openSession(0)
     const slot = this.#slot
@@ -103,7 +137,7 @@ export class Token {
   #labelOf(slot: Handle): string | undefined {
     try {
       // Padded to 32 characters with blanks (PKCS#11 3.0, CK_TOKEN_INFO).
-      return this.#pkcs11.C_GetTokenInfo(slot).label.replace(/[ \0]+$/, '')
+      return unpadded(this.#pkcs11.C_GetTokenInfo(slot).label)
     } catch {
       // Another slot's token may be broken or just being removed: that is no reason to refuse ours.
       return undefined
@@ -115,6 +149,11 @@ export class Token {
     if (slot === undefined) throw new Pkcs11Error('SESSION_LOST', 'there is no token')
     return invoke('C_OpenSession', () => this.#pkcs11.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | flags))
   }
+}
+
+/** Texts are padded with blanks (PKCS#11 3.0, 3.1). */
+function unpadded(text: string): string {
+  return text.replace(/[ \0]+$/, '')
 }
 
 function load(path: string): PKCS11 {

@@ -43,6 +43,7 @@ const commands = [
   ['op', 'run'],
   ['key', 'list'],
   ['key', 'generate'],
+  ['key', 'probe'],
   ['trust', 'add'],
   ['trust', 'list'],
   ['trust', 'check'],

@@ -188,6 +188,14 @@ describe('the local stack, by command line', function () {
     assert.equal(((await run('key', 'list'))['keys'] as readonly unknown[]).length, 2)
   })
 
+  it('cannot steal keys from its HSM', async () => {
+    const { ok, keys } = await run('key', 'probe')
+    assert.deepEqual([ok, keys], [true, { ledger: { ok: true, reasons: [] }, data: { ok: true, reasons: [] } }])
+    const ended = await attestry('key', 'probe', '--dir', dir)
+    assert.match(ended.stdout, /ledger key {2}kept\n {2}\d+ attempts, \d+ refused, \d+ unavailable\n/)
+    assert.ok(ended.stdout.split('\n').every((line) => line.length <= 80))
+  })
+
   it('is recognised when it is enrolled or measured again', async () => {
     assert.equal((await run('host', 'enrol'))['registered'], false)
     assert.equal((await run('measure'))['extended'], 0)
