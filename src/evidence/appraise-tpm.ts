@@ -68,7 +68,7 @@ export async function appraiseEndorsement(
 
 /** What was revoked, or has no list where the policy wants one, was refused before. */
 function appraiseRevocation({ revocation }: Endorsement): Claim {
-  const without = revocation.filter(({ status }) => status === 'not-covered').map(({ subject }) => subject)
+  const without = revocation.filter(({ status }) => status !== 'good').map(({ subject }) => subject)
   const expected = 'not on its issuer’s revocation list'
   if (without.length === 0) return claim('revocation', expected, 'on none', true, 'ENDORSEMENT_INVALID')
   return notCovered('revocation', expected, `no list for ${without.join(', ')}`, 'NOT_IN_POLICY')

@@ -6,8 +6,10 @@ import { sha256 } from '../tcg/hash.ts'
 import { childrenOf, DER, readDer, tagged, wholeBytesOf, type DerValue } from './der.ts'
 import { requireEcdsaValue } from './ecdsa-value.ts'
 import { EvidenceError } from './error.ts'
+import { revokedIn, type Revocation } from './revoked-entry.ts'
 import { isStrongSignature } from './strength.ts'
 import { authorityKeyOf, decodeExtensions, extensionValue, type X509Extension } from './x509-extension.ts'
+import { timeOf } from './x509-time.ts'
 
 /** A parsed certificate revocation list. Untrusted until its signature was verified with its issuer's key. */
 export interface RevocationList {
@@ -24,16 +26,14 @@ export interface RevocationList {
   readonly nextUpdate: Date
   /** Whether its signature is of an allowed algorithm. */
   readonly strong: boolean
-  /** Serial numbers of revoked certificates, the INTEGER's bytes as they stand. */
-  readonly revoked: ReadonlySet<Hex>
+  /** What was revoked, by serial number: the INTEGER's bytes as they stand. Of two entries for one number the stricter in each respect. */
+  readonly revoked: ReadonlyMap<Hex, Revocation>
   /** Whether the signature was made by a key, given as its SubjectPublicKeyInfo. Not whether that key was allowed to. */
   isSignedBy(publicKeyInfo: Uint8Array): Promise<boolean>
 }
 
 const MAX_DER = 4_194_304
 const EXTENSIONS = { number: '2.5.29.20', authorityKeyIdentifier: '2.5.29.35' }
-const REASON_CODE = '2.5.29.21'
-const REMOVE_FROM_CRL = 8
 const VERSION_2 = 1
 const EXTENSIONS_TAG = 0xa0
 const MAX_NUMBER_BYTES = 21
@@ -67,7 +67,7 @@ export function parseRevocationList(der: Uint8Array): RevocationList {
       thisUpdate: timeOf(parts.thisUpdate),
       nextUpdate: timeOf(parts.nextUpdate),
       strong: isStrongSignature(source.signatureAlgorithm),
-      revoked: new Set(parts.entries.map(revokedSerial)),
+      revoked: revokedIn(parts.entries),
       isSignedBy: (publicKeyInfo) => isSignedBy(source, publicKeyInfo),
     }
   } catch (cause) {
@@ -107,20 +107,6 @@ function decodeParts(list: DerValue): Parts {
   }
 }
 
-function revokedSerial(entry: DerValue): Hex {
-  const [serialNumber, date, extensions, ...more] = childrenOf(tagged(entry, DER.SEQUENCE))
-  timeOf(date)
-  if (more.length > 0) throw new ReadError('expected an entry of at most three parts')
-  for (const extension of extensions === undefined ? [] : decodeExtensions(extensions)) {
-    const { type, critical, value } = extension
-    if (critical) throw new EvidenceError('CRL_EXTENSION', `an entry has the critical extension ${type}`)
-    if (type === REASON_CODE && tagged(readDer(value), DER.ENUMERATED).content[0] === REMOVE_FROM_CRL) {
-      throw new EvidenceError('CRL_EXTENSION', 'an entry removes another, as in a delta list')
-    }
-  }
-  return toHex(tagged(serialNumber, DER.INTEGER).content)
-}
-
 function numberOf(value: DerValue | undefined): bigint {
   const { content } = tagged(value, DER.INTEGER)
   if (content.length === 0 || content.length > MAX_NUMBER_BYTES || (content[0] ?? 0) >= 0x80) {
@@ -128,23 +114,6 @@ function numberOf(value: DerValue | undefined): bigint {
   }
   return BigInt(toHex(content))
 }
-
-/** A UTCTime or GeneralizedTime in UTC, with seconds and without fractions (RFC 5280, section 5.1.2.4). */
-function timeOf(value: DerValue | undefined): Date {
-  const generalized = value?.tag === DER.GENERALIZED_TIME
-  const { content } = tagged(value, generalized ? DER.GENERALIZED_TIME : DER.UTC_TIME)
-  const text = new TextDecoder().decode(content)
-  const [, year = '', ...rest] = (generalized ? GENERALIZED : UTC).exec(text) ?? []
-  // Years from 50 on are of the last century (RFC 5280, section 4.1.2.5.1).
-  const whole = generalized ? year : `${Number(year) >= 50 ? '19' : '20'}${year}`
-  const [month, day, hour, minute, second] = rest
-  const time = new Date(`${whole}-${month}-${day}T${hour}:${minute}:${second}Z`)
-  if (Number.isNaN(time.valueOf())) throw new ReadError('expected a time in UTC')
-  return time
-}
-
-const UTC = /^(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/
-const GENERALIZED = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/
 
 async function isSignedBy(source: x509.X509Crl, publicKeyInfo: Uint8Array): Promise<boolean> {
   try {

@@ -32,6 +32,8 @@ export interface ListParts {
   readonly thisUpdate?: Date
   readonly nextUpdate?: Date | undefined
   readonly revoked?: readonly string[]
+  /** The date of every entry. */
+  readonly revokedOn?: Date
   readonly reason?: x509.X509CrlReason
   readonly extensions?: readonly x509.Extension[]
   readonly entryExtensions?: readonly x509.Extension[]
@@ -85,7 +87,7 @@ export async function makeList(
       extensions: parts.number === -1 ? [] : [number, ...(parts.extensions ?? [])],
       entries: (parts.revoked ?? []).map((serialNumber) => ({
         serialNumber,
-        revocationDate: new Date('2026-12-01T00:00:00Z'),
+        revocationDate: parts.revokedOn ?? new Date('2026-12-01T00:00:00Z'),
         ...(parts.reason !== undefined && { reason: parts.reason }),
         extensions: [...(parts.entryExtensions ?? [])],
       })),
@@ -132,12 +134,17 @@ export async function makeRsaEk(publicKey: CryptoKey) {
 }
 
 /** An EK certificate for a given key. */
-export function issueFor(publicKey: CryptoKey, issuer: Authority): Promise<Uint8Array<ArrayBuffer>> {
+export function issueFor(
+  publicKey: CryptoKey,
+  issuer: Authority,
+  parts: CertificateParts = {},
+): Promise<Uint8Array<ArrayBuffer>> {
   const { keyEncipherment, keyAgreement } = x509.KeyUsageFlags
   return issue('CN=An EK', publicKey, issuer, {
     keyUsage: publicKey.algorithm.name.startsWith('RSA') ? keyEncipherment : keyAgreement,
     extendedKeyUsage: ['2.23.133.8.1'],
     tpm: { manufacturer: 'id:49465800', model: 'SLB 9672' },
+    ...parts,
   })
 }
 

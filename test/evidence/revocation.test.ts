@@ -55,6 +55,71 @@ describe('checkRevocation, of an EK certificate (class 11)', () => {
     await refuses('CERTIFICATE_REVOKED', byIntermediate({ revoked: ['33'], reason }))
   })
 
+  describe('of the past', () => {
+    const MAY = new Date('2027-05-01T00:00:00Z')
+    const JUNE = new Date('2027-06-01T00:00:00Z')
+    const JULY = new Date('2027-07-01T00:00:00Z')
+    const AUGUST = new Date('2027-08-01T00:00:00Z')
+    const { keyCompromise, cACompromise, superseded } = x509.X509CrlReason
+    /** Judged for a time, by a list of July that revokes the EK's certificate from June on. */
+    const inJuly = async (at: Date, parts: ListParts = {}, issuer = intermediate) =>
+      withLists(
+        [await makeList(issuer, { thisUpdate: JULY, nextUpdate: AUGUST, revoked: ['33'], revokedOn: JUNE, ...parts })],
+        { at, revocation: { currentAt: JULY } },
+      )
+    const later = { subject: 'CN=An EK', status: 'revoked-later', revokedFrom: JUNE.toISOString() }
+
+    it('lets stand what was vouched for before a revocation, and says from when it is revoked', async () => {
+      for (const reason of [undefined, superseded]) {
+        const [of] = (await inJuly(MAY, reason === undefined ? {} : { reason })).revocation
+        assert.deepEqual({ ...of, list: undefined }, { ...later, list: undefined })
+      }
+      assert.equal((await inJuly(new Date(JUNE.valueOf() - 1000))).revocation[0]?.status, 'revoked-later')
+      for (const at of [JUNE, JULY]) await refuses('CERTIFICATE_REVOKED', inJuly(at))
+    })
+
+    it('lets nothing stand that a compromised key, or authority, vouched for', async () => {
+      await refuses('CERTIFICATE_REVOKED', inJuly(MAY, { reason: keyCompromise }))
+      await refuses('CERTIFICATE_REVOKED', inJuly(MAY, { reason: cACompromise, revoked: ['22'] }, root))
+      assert.equal((await inJuly(MAY, { revoked: ['22'] }, root)).revocation[1]?.status, 'revoked-later')
+    })
+
+    it('counts an entry from when the key was in doubt, and from its list’s own time at the latest', async () => {
+      const doubt = { entryExtensions: [invalidityDate('20270415000000Z')] }
+      await refuses('CERTIFICATE_REVOKED', inJuly(MAY, doubt))
+      await refuses('CERTIFICATE_REVOKED', inJuly(JULY, { revokedOn: AUGUST }))
+    })
+
+    it('wants a list of today, not one of then', async () => {
+      await refuses('CRL_NOT_CURRENT', inJuly(MAY, { nextUpdate: JUNE, thisUpdate: MAY, revoked: [] }))
+      await refuses('CRL_NOT_CURRENT', inJuly(MAY, { thisUpdate: AUGUST, revoked: [] }))
+      assert.equal((await inJuly(MAY, { revoked: [] })).revocation[0]?.status, 'good')
+    })
+
+    it('says that nothing is known of what had expired when the list was made', async () => {
+      const ekCertificate = await ek.certificate(intermediate, { serialNumber: '33', notAfter: JUNE })
+      const judge = async (parts: ListParts, required = false) =>
+        withLists([await makeList(intermediate, { thisUpdate: JULY, nextUpdate: AUGUST, ...parts })], {
+          ...{ at: MAY, ekCertificate, revocation: { currentAt: JULY, required } },
+        })
+      assert.equal((await judge({})).revocation[0]?.status, 'not-covered')
+      await refuses('CRL_MISSING', judge({}, true))
+      await refuses('CERTIFICATE_REVOKED', judge({ revoked: ['33'], reason: keyCompromise }))
+    })
+
+    it('takes the last list of an issuer that has expired for its last word, and for no more', async () => {
+      const issuer = await makeAuthority('CN=Gone', { issuer: root, notAfter: JUNE })
+      const changes = {
+        ...{ ekCertificate: await ek.certificate(issuer, { serialNumber: '33' }), at: MAY },
+        ...{ trustAnchors: [root.der, issuer.der], revocation: { currentAt: JULY } },
+      }
+      const last = { thisUpdate: MAY, nextUpdate: JUNE }
+      assert.equal((await withLists([await makeList(issuer, last)], changes)).revocation[0]?.status, 'not-covered')
+      const revoking = await makeList(issuer, { ...last, revoked: ['33'], reason: keyCompromise })
+      await refuses('CERTIFICATE_REVOKED', withLists([revoking], changes))
+    })
+  })
+
   it('refuses a list that its issuer did not sign, and does not go on to an older one', async () => {
     const impostor = await makeAuthority('CN=Vendor intermediate')
     const forged = await makeList(impostor, { number: 9 })
@@ -120,6 +185,12 @@ describe('checkRevocation, of an EK certificate (class 11)', () => {
   })
 })
 
+/** @param text GeneralizedTime */
+function invalidityDate(text: string): x509.Extension {
+  const time = Buffer.from(text, 'latin1')
+  return new x509.Extension('2.5.29.24', false, concat(Uint8Array.of(0x18, time.length), time))
+}
+
 describe('parseRevocationList', () => {
   let issuer: Authority
   let list: Uint8Array
@@ -142,7 +213,62 @@ describe('parseRevocationList', () => {
       [thisUpdate, nextUpdate].map((time) => time.toISOString().slice(0, 10)),
       ['2026-12-01', '2027-02-01'],
     )
-    assert.deepEqual([...revoked], ['0x33', '0x0444'])
+    const entry = { fromMs: Date.UTC(2026, 11), always: false }
+    assert.deepEqual(
+      [...revoked],
+      [
+        ['0x33', entry],
+        ['0x0444', entry],
+      ],
+    )
+  })
+
+  it('reads from when an entry counts, and which reasons say that a key was compromised', async () => {
+    const { keyCompromise, cACompromise, aACompromise, unspecified, superseded } = x509.X509CrlReason
+    const entryOf = async (parts: ListParts) =>
+      parseRevocationList(await makeList(issuer, { revoked: ['33'], ...parts })).revoked.get('0x33')
+    for (const reason of [keyCompromise, cACompromise, aACompromise]) {
+      assert.deepEqual(await entryOf({ reason }), { fromMs: Date.UTC(2026, 11), always: true })
+    }
+    for (const reason of [unspecified, superseded]) assert.equal((await entryOf({ reason }))?.always, false)
+    const invalidity = (date: string) => ({ entryExtensions: [invalidityDate(date)] })
+    assert.equal((await entryOf(invalidity('20260101000000Z')))?.fromMs, Date.UTC(2026, 0))
+    assert.equal((await entryOf(invalidity('20270101000000Z')))?.fromMs, Date.UTC(2026, 11))
+    malformed('CRL_MALFORMED', await makeList(issuer, { revoked: ['33'], ...invalidity('2026') }))
+  })
+
+  it('refuses an entry whose reason is none that there is', async () => {
+    for (const der of [
+      Uint8Array.of(10, 1, 7),
+      Uint8Array.of(10, 1, 11),
+      Uint8Array.of(10, 2, 0, 1),
+      Uint8Array.of(10, 0),
+    ]) {
+      const entryExtensions = [new x509.Extension('2.5.29.21', false, der)]
+      malformed('CRL_MALFORMED', await makeList(issuer, { revoked: ['33'], entryExtensions }))
+    }
+  })
+
+  it('takes the stricter of two entries for one number, in whatever order they stand', async () => {
+    const reason = new x509.Extension('2.5.29.21', false, Uint8Array.of(10, 1, 4))
+    const text = (await makeList(issuer, { revoked: ['34', '35'], entryExtensions: [reason] })).reduce(
+      (all, byte) => all + String.fromCharCode(byte),
+      '',
+    )
+    const doubled = text.replace('\x02\x01\x34', '\x02\x01\x33').replace('\x02\x01\x35', '\x02\x01\x33')
+    const first = doubled.indexOf('\x02\x01\x33')
+    const second = doubled.indexOf('\x02\x01\x33', first + 1)
+    for (const at of [first, second]) {
+      const compromised = doubled.slice(0, at) + doubled.slice(at).replace('\n\x01\x04', '\n\x01\x01')
+      const dated = doubled.slice(0, at) + doubled.slice(at).replace('261201', '260101')
+      const entries = [compromised, dated].map((list) => [
+        ...parseRevocationList(Uint8Array.from(list, (character) => character.charCodeAt(0))).revoked,
+      ])
+      assert.deepEqual(entries, [
+        [['0x33', { fromMs: Date.UTC(2026, 11), always: true }]],
+        [['0x33', { fromMs: Date.UTC(2026, 0), always: false }]],
+      ])
+    }
   })
 
   it('refuses delta lists, partial ones, and any other critical extension', async () => {
