@@ -31,7 +31,7 @@ export async function appraiseProposal(
   vmmHash: Hex,
   logBytes: Uint8Array,
 ): Promise<AppraisedProposal> {
-  const context = await openContext(ledger, [], new Set())
+  const context = await openContext(ledger, { trustAnchors: [] })
   const log = decodeCanonicalLog(logBytes)
   const { quote, manifestHash } = await verifiedProposal(context, vmmHash)
   const pcr = log[0]?.pcr ?? 0

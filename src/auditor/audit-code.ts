@@ -14,6 +14,10 @@ export const AUDIT_CODES = {
   // Hosts
   HOST_ID_DIFFERS: "the host's id is not the SHA-256 of its endorsement key",
   EK_CERTIFICATE_INVALID: 'the endorsement key certificate does not lead to the trust store, or is for another key',
+  EK_CERTIFICATE_REVOKED:
+    'the endorsement key certificate, or an authority above it, was revoked when the TPM spoke for the host, or its key compromised at any time',
+  REVOCATION_UNKNOWN:
+    'whether the certificate was revoked cannot be told: a revocation list is missing, not of today, or not to be believed',
   ASSURANCE_OVERSTATED: 'the host is registered with more assurance than its certificate gives',
   AK_UNFIT: 'the attestation key is not a restricted signing key fixed to its TPM',
   REGISTRATION_QUOTE_INVALID: "the quote of the host's registration does not hold",

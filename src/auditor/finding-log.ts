@@ -66,10 +66,11 @@ export class FindingLog {
   /**
    * Runs a check whose failure is a finding: whatever it throws never leaves the audit without one.
    *
+   * @param code of the finding, or what gives one for an error
    * @returns what the check returns, undefined where it threw
    */
   async attempt<T>(
-    code: AuditCode,
+    code: AuditCode | ((error: unknown) => AuditCode),
     subject: Subject,
     what: string,
     check: () => Promise<T> | T,
@@ -77,7 +78,7 @@ export class FindingLog {
     try {
       return await check()
     } catch (error) {
-      this.add(code, subject, `${what}: ${codeOf(error)}${messageOf(error)}`)
+      this.add(typeof code === 'string' ? code : code(error), subject, `${what}: ${codeOf(error)}${messageOf(error)}`)
       return undefined
     }
   }

@@ -1,5 +1,6 @@
 import type { HostReport } from './audit-report.ts'
 import type { AuditResults } from './audit-results.ts'
+import { revokedLater } from './revoked-later.ts'
 
 /** PCRs into which firmware, boot loader and kernel are measured (TCG PC Client Platform Firmware Profile, section 3.3.4). */
 const BOOT_PCRS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
@@ -31,7 +32,7 @@ export function notCovered(
   if (endorsements.size > 0) {
     sentences.push(
       'That a host’s EK and AK are in one TPM: the registrar saw the proof (credential activation); the ledger holds none.',
-      'Whether a TPM vendor has revoked a certificate: no revocation list was consulted.',
+      ...aboutRevocation(endorsements),
     )
   }
   if (replayed.history.vmms.size > 0) {
@@ -52,6 +53,27 @@ export function notCovered(
     if (outcome !== 'pending') continue
     sentences.push(
       `Record ${record.seq.toString()} of host ${record.hostId}: not on the ledger yet, promised by block ${group.includeBy.toString()}.`,
+    )
+  }
+  return sentences
+}
+
+function aboutRevocation(endorsements: AuditResults['endorsements']): readonly string[] {
+  const all = [...endorsements].flatMap(([, { revocation }]) => revocation)
+  const unlisted = new Set(all.flatMap(({ subject, status }) => (status === 'not-covered' ? [subject] : [])))
+  const sentences: string[] = []
+  if (unlisted.size > 0) {
+    sentences.push(
+      `Whether ${unlisted.size} certificates of hosts’ TPMs and of those above them were revoked: no revocation list of ` +
+        'the trust store tells.',
+    )
+  }
+  for (const [hostId, endorsement] of endorsements) {
+    const later = revokedLater(endorsement)
+    if (later === undefined) continue
+    sentences.push(
+      `Host ${hostId}: whether to go on trusting it. It was registered before "${later.subject}" was revoked ` +
+        `(${later.from}), for another reason than a compromised key.`,
     )
   }
   return sentences

@@ -1,5 +1,6 @@
 import { fromHex, type Hex } from '../core/bytes.ts'
 import { verifyEndorsement, type Endorsement } from '../evidence/endorsement.ts'
+import { EvidenceError } from '../evidence/error.ts'
 import type { HostRegistered } from '../ledger/event.ts'
 import { ASSURANCES } from '../ledger/state.ts'
 import { registrationPayload } from '../record/binding.ts'
@@ -9,6 +10,7 @@ import { sha256 } from '../record/hash.ts'
 import { stringify } from '../record/json.ts'
 import { requireAttestationKey } from '../tcg/attestation-key.ts'
 import { decodePublic } from '../tcg/public.ts'
+import type { AuditCode } from './audit-code.ts'
 import type { AuditContext } from './audit-context.ts'
 import { directCallOf } from './calldata.ts'
 import type { FindingLog, Subject } from './finding-log.ts'
@@ -18,6 +20,8 @@ import { isFresh, verifyLedgerQuote } from './verify-quote.ts'
 /**
  * Verifies that a host is what its registration says: a TPM that a trusted root vouches for, an attestation key fit to attest,
  * and a ledger key that speaks for the same host.
+ *
+ * The certificate is judged for the time of the registration's block, by today's revocation lists (`checkRevocation` says how).
  *
  * That EK and AK are in one TPM was proven to the registrar alone, by credential activation: the ledger holds no proof of it.
  *
@@ -45,13 +49,14 @@ async function verifyAssurance(
   subject: Subject,
   { args: { ekPublic, ekCertificate, assurance }, blockNumber }: HostRegistered,
 ): Promise<Endorsement | undefined> {
-  const endorsement = await findings.attempt('EK_CERTIFICATE_INVALID', subject, 'EK certificate', async () => {
+  const endorsement = await findings.attempt(certificateCode, subject, 'EK certificate', async () => {
     const { timestamp } = await context.blockAt(blockNumber)
+    const { trustAnchors, hardwareRoots = new Set(), revocation } = context.trust
     return verifyEndorsement({
+      ...{ trustAnchors, hardwareRoots },
+      ...(revocation && { revocation, revocationLists: revocation.lists }),
       ekPublic: fromHex(ekPublic),
       ekCertificate: fromHex(ekCertificate),
-      trustAnchors: context.trustAnchors,
-      hardwareRoots: context.hardwareRoots,
       at: new Date(Number(timestamp) * 1000),
     })
   })
@@ -60,6 +65,13 @@ async function verifyAssurance(
     findings.add('ASSURANCE_OVERSTATED', subject, `expected at most ${endorsement.assurance}, found ${found}`)
   }
   return endorsement
+}
+
+/** A certificate that counts for nothing is another thing than a list that cannot be used. */
+function certificateCode(error: unknown): AuditCode {
+  if (!(error instanceof EvidenceError)) return 'EK_CERTIFICATE_INVALID'
+  if (error.code === 'CERTIFICATE_REVOKED') return 'EK_CERTIFICATE_REVOKED'
+  return error.code.startsWith('CRL_') ? 'REVOCATION_UNKNOWN' : 'EK_CERTIFICATE_INVALID'
 }
 
 async function verifyRegistrationQuote(

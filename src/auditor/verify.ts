@@ -3,7 +3,7 @@ import type { Endorsement } from '../evidence/endorsement.ts'
 import type { BatchCommitted, FraudProven, LedgerEvent } from '../ledger/event.ts'
 import { HOST_STATUSES } from '../ledger/state.ts'
 import type { Receipt } from '../record/receipt.ts'
-import { openContext, type AuditContext } from './audit-context.ts'
+import { openContext, type AuditContext, type AuditTrust } from './audit-context.ts'
 import type { AuditReport } from './audit-report.ts'
 import { verifyActor, type Authorship } from './calldata.ts'
 import { FindingLog } from './finding-log.ts'
@@ -11,6 +11,7 @@ import { identitiesOf } from './host-identity.ts'
 import type { LedgerReader } from './ledger-reader.ts'
 import { readEvents } from './read-events.ts'
 import { replay } from './replay.ts'
+import { verifyReplacedInTime } from './revoked-later.ts'
 import { summarise } from './summarise.ts'
 import { verifyBatch, type BatchContent } from './verify-batch.ts'
 import { verifyApproval } from './verify-decision.ts'
@@ -23,13 +24,9 @@ import { verifyState } from './verify-state.ts'
 import { verifyProposal, verifyRevocation, verifyShown } from './verify-vmm.ts'
 
 /** What an audit needs. */
-export interface AuditOrder {
+export interface AuditOrder extends AuditTrust {
   /** A connected `Ledger`: chain id and code hashes were checked against the deployment. */
   readonly ledger: LedgerReader
-  /** DER certificates of the TPM vendors who are trusted: roots and intermediates. */
-  readonly trustAnchors: readonly Uint8Array[]
-  /** SHA-256 fingerprints of those roots that belong to vendors of hardware. None by default: every host is *Software*. */
-  readonly hardwareRoots?: ReadonlySet<Hex>
   /** Customers' receipts to hold against the ledger. */
   readonly receipts?: readonly Receipt[]
   /** How far a record's time may be from that of the block at which access was checked; 600 s by default. */
@@ -51,8 +48,8 @@ const MAX_POLICY_AGE_S = 600
  * @throws LedgerError only where the ledger's latest block cannot be read, so that nothing at all could be audited
  */
 export async function auditLedger(order: AuditOrder): Promise<AuditReport> {
-  const { ledger, trustAnchors, hardwareRoots = new Set(), receipts = [], onProgress = () => undefined } = order
-  const context = await openContext(ledger, trustAnchors, hardwareRoots)
+  const { ledger, receipts = [], onProgress = () => undefined } = order
+  const context = await openContext(ledger, order)
   const findings = new FindingLog()
   const events = await readEvents(context, findings, onProgress)
   const evidence = await verifyEvents(context, findings, events, onProgress)
@@ -154,6 +151,13 @@ async function verifyEvents(
       ),
     )
     for (const { found } of some) findings.include(found)
+  }
+  // Only now is every registration judged, in whatever order they came to their end.
+  for (const event of events) {
+    if (event.name !== 'AttestationKeyReplaced') continue
+    await findings.attempt('LEDGER_UNREADABLE', { kind: 'ledger' }, event.name, () =>
+      verifyReplacedInTime(context, findings, event, endorsements.get(event.args.hostId)),
+    )
   }
   return { contents, endorsements, indirect }
 }

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { auditLedger } from '../auditor/verify.ts'
 import { reportText } from '../auditor/report.ts'
+import { readRevocationStore } from '../auditor/revocation-store.ts'
 import { readTrustStore } from '../auditor/trust-store.ts'
 import type { Hex } from '../core/bytes.ts'
 import { messageOf } from '../core/error.ts'
@@ -16,6 +17,7 @@ import { Output } from './output.ts'
 interface VerifyOptions extends PlaceOptions {
   readonly trust?: string
   readonly hardware?: string
+  readonly requireLists: boolean
   readonly receipt?: readonly string[]
 }
 
@@ -25,6 +27,7 @@ export function auditCommand(): Command {
     .description('verify the whole history of every host on the ledger; exit code 1 where there is a finding')
     .option('--trust <directory>', 'the trusted TPM vendors’ certificates, PEM (by default the local stack’s)')
     .option('--hardware <directory>', 'of those, the makers of hardware TPMs: other hosts count as Software')
+    .option('--require-lists', 'take it for a finding where no revocation list covers a certificate', false)
     .option('--receipt <file...>', 'customers’ receipts to hold against the ledger')
     .addHelpText(
       'after',
@@ -39,13 +42,19 @@ Examples:
 
 async function verifyLedger(options: VerifyOptions): Promise<void> {
   const output = new Output(options.json === true)
-  const trustAnchors = readTrustStore(resolve(options.trust ?? join(stackDirectory(options), 'trust')))
-  const hardwareRoots = fingerprintsIn(options.hardware)
+  const store = resolve(options.trust ?? join(stackDirectory(options), 'trust'))
+  const { lists, leastNumbers } = readRevocationStore(store)
+  const trust = {
+    trustAnchors: readTrustStore(store),
+    hardwareRoots: fingerprintsIn(options.hardware),
+    revocation: {
+      ...{ lists: lists.map(({ der }) => der), leastNumbers },
+      ...{ required: options.requireLists, currentAt: new Date() },
+    },
+  }
   const receipts = (options.receipt ?? []).map(readReceipt)
   const report = await usingLedger(options, (ledger) =>
-    output.progress('auditing', (update) =>
-      auditLedger({ ledger, trustAnchors, hardwareRoots, receipts, onProgress: update }),
-    ),
+    output.progress('auditing', (update) => auditLedger({ ...trust, ledger, receipts, onProgress: update })),
   )
   output.result(report, reportText(report))
   if (!report.ok) process.exitCode = EXIT.refused

@@ -25,7 +25,9 @@ import { codeOf } from '../../src/core/error.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { DigestSigner } from '../../src/ledger/signer.ts'
 import { sha256 } from '../../src/record/hash.ts'
+import { makeAuthority, makeList } from '../evidence/authority.ts'
 import { alterations } from './alterations.ts'
+import { certifiedBy, VALID } from './certified-by.ts'
 import { EnrolRig } from './enrol-rig.ts'
 
 const selection = { bank: 'sha256', pcrs: [13] } as const
@@ -125,6 +127,23 @@ describe('enrolment across machines', function () {
       const stolen = await request(one)
       const { address } = await two.hsm.ledgerKey()
       await assert.rejects(challenged({ ...stolen, ledgerAddress: address }), { code: 'ENROL_REQUEST_ALTERED' })
+    })
+
+    it('refuses an EK whose certificate was revoked, at the challenge and again at the answer', async () => {
+      const vendor = await makeAuthority('CN=Vendor', VALID)
+      const host = { ...one, tpm: certifiedBy(vendor, one.tpm) }
+      const asked = await request(host)
+      const by = async (revoked: readonly string[]): Promise<Registrar> => {
+        const [thisUpdate, nextUpdate] = [VALID.notBefore, VALID.notAfter]
+        const list = await makeList(vendor, { thisUpdate, nextUpdate, revoked, revokedOn: nextUpdate })
+        return registrar({ trust: { trustAnchors: [vendor.der], revocationLists: [list] } })
+      }
+      await assert.rejects(challenged(asked, await by(['33'])), { code: 'CERTIFICATE_REVOKED' })
+      const { open, challenge } = await challenged(asked, await by(['34']))
+      const answered = await answer(host, challenge)
+      await assert.rejects(judgeAnswer(await by(['33']), open, answered), { code: 'CERTIFICATE_REVOKED' })
+      const judged = await judgeAnswer(await by([]), open, answered)
+      assert.equal(judged.known, undefined)
     })
 
     it('refuses an EK that is not the certificate’s, whoever signed the request', async () => {

@@ -10,6 +10,7 @@ import { manufactureSwtpm, startSwtpm, swtpmTrustAnchors } from '../../hil/stack
 import { enrolHost } from '../../src/agent/enrol.ts'
 import { proposeVmm } from '../../src/agent/propose.ts'
 import { signingScope } from '../../src/agent/signing-scope.ts'
+import { writePem } from '../../src/auditor/pem.ts'
 import { readTrustStore } from '../../src/auditor/trust-store.ts'
 import { fromHex, toHex, type Hex } from '../../src/core/bytes.ts'
 import { Hsm } from '../../src/hsm/hsm.ts'
@@ -28,6 +29,8 @@ import { rootOf } from '../../src/record/tree.ts'
 import type { PcrSelection } from '../../src/tcg/pcr-selection.ts'
 import { Tpm } from '../../src/tpm/tpm.ts'
 import { measure } from '../../src/vmm/measurement.ts'
+import { certifiedBy } from '../agent/certified-by.ts'
+import type { Authority } from '../evidence/authority.ts'
 import { startLocalLedger } from '../ledger/local-ledger.ts'
 
 export const SELECTION = { bank: 'sha256', pcrs: [13] } as const
@@ -44,7 +47,8 @@ export type HeaderParts = Partial<BatchHeader>
  */
 export type Rig = Awaited<ReturnType<typeof startRig>>
 
-export async function startRig(hardfork: Hardfork = 'osaka') {
+/** @param vendor certifies the host's EK in place of the TPM's own maker, and is trusted beside that one */
+export async function startRig(hardfork: Hardfork = 'osaka', vendor?: Authority) {
   const dir = await mkdtemp(join(tmpdir(), 'attestry-audit-'))
   const [tpmDir, hsmDir, trustDir, vmmDir] = [join(dir, 'tpm'), join(dir, 'hsm'), join(dir, 'trust'), join(dir, 'vmm')]
   for (const path of [tpmDir, hsmDir, trustDir, vmmDir]) await mkdir(path)
@@ -55,6 +59,9 @@ export async function startRig(hardfork: Hardfork = 'osaka') {
     createSoftHsm(hsmDir, { label: 'audit', pin: '1234', soPin: '5678' }),
   ])
   for (const anchor of swtpmTrustAnchors(tpmDir)) await copyFile(anchor, join(trustDir, basename(anchor)))
+  if (vendor !== undefined) {
+    await writeFile(join(trustDir, 'vendor.pem'), writePem({ kind: 'certificate', der: vendor.der }))
+  }
   const trustAnchors = readTrustStore(trustDir)
   const tpm = new Tpm({ tcti })
   const ledger = await Ledger.connect(local.rpc, local.deployment)
@@ -103,7 +110,8 @@ export async function startRig(hardfork: Hardfork = 'osaka') {
   }
 
   const registrar = local.owner
-  const { hostId } = await enrolHost({ tpm, hsm, ledger, registrar, trustAnchors, selection: SELECTION })
+  const enrolled = vendor === undefined ? tpm : certifiedBy(vendor, tpm)
+  const { hostId } = await enrolHost({ tpm: enrolled, hsm, ledger, registrar, trustAnchors, selection: SELECTION })
   const vmmHash = await authoriseVmm()
   const salt = toHex(randomBytes(32))
   await policy(alice, 'registerData', salt)
