@@ -3,9 +3,11 @@ import { ConfigError } from '../core/config-error.ts'
 import { parseToml, type ConfigTable } from '../core/config-table.ts'
 import { messageOf } from '../core/error.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
+import type { EkPlaceName } from '../tpm/ek-place.ts'
 import { parseTcti } from '../tpm/tcti.ts'
 import { DEFAULT_AK_HANDLE, DEFAULT_NV_INDEX } from '../tpm/tpm.ts'
 import { FIRMWARE_PCRS } from '../vmm/qemu-kvm-profile.ts'
+import { ekChoiceOf } from './ek-choice.ts'
 
 /** How long an answer is withheld: until its record is on disk, in a transaction sent, or mined. */
 export const RELEASES = ['journaled', 'submitted', 'confirmed'] as const
@@ -33,6 +35,8 @@ export interface AgentConfig {
     readonly akHandle: number
     /** NV index of the counter. */
     readonly nvIndex: number
+    /** Which EK, where it is not the first that has a certificate. The host's identity follows from it. */
+    readonly ek?: readonly EkPlaceName[]
   }
   readonly hsm: {
     readonly module: string
@@ -117,6 +121,7 @@ function tpmOf(table: ConfigTable): AgentConfig['tpm'] {
     deadlineMs: table.integer('deadline_ms', DEADLINE),
     akHandle: table.integer('ak_handle', { min: 0x8100_0000, max: 0x81ff_ffff, or: DEFAULT_AK_HANDLE }),
     nvIndex: table.integer('nv_index', { min: 0x0100_0000, max: 0x01ff_ffff, or: DEFAULT_NV_INDEX }),
+    ...ekChoiceOf(table),
   }
 }
 

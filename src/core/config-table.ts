@@ -74,6 +74,11 @@ export class ConfigTable {
     return Object.hasOwn(this.#values, key)
   }
 
+  /** Whether a number stands there, for a key that takes either a number or something else. */
+  isNumber(key: string): boolean {
+    return typeof this.#get(key) === 'number'
+  }
+
   /** Its keys, for a table whose keys are free. */
   keys(): readonly string[] {
     return Object.keys(this.#values)

@@ -94,6 +94,36 @@ describe('parseConfig', () => {
     })
   })
 
+  it('reads which EK is meant, by its kind or by the handle of one, and nothing else', () => {
+    const tcti = 'tcti = "device:/dev/tpmrm0"'
+    const ekOf = (value: string) => parseConfig(complete.replace(tcti, `${tcti}\nek = ${value}`)).tpm.ek
+    for (const [value, name] of [
+      ['"rsa-2048"', 'rsa-2048'],
+      ['"p-256"', 'p-256'],
+      ['"p-384"', 'p-384'],
+      ['"p-256-high"', 'p-256-high'],
+      ['0x81010001', 'rsa-2048'],
+      ['0x81010002', 'p-256'],
+      ['0x81010016', 'p-384'],
+    ] as const) {
+      assert.deepEqual(ekOf(value), [name])
+    }
+    for (const value of [
+      '"P-384"',
+      '"rsa"',
+      '""',
+      '"0x81010001"',
+      '["p-384"]',
+      'true',
+      '0',
+      '0x81010003',
+      '-1',
+      '1.5',
+    ]) {
+      refuses(complete.replace(tcti, `${tcti}\nek = ${value}`), 'CONFIG_INVALID', /tpm\.ek: expected/)
+    }
+  })
+
   it('has the PCR quoted that is extended, where it names none to quote', () => {
     const selection = (pcr: string) => parseConfig(complete.replace('selection = [0, 7, 13]', pcr)).vmm.selection
     assert.deepEqual(selection(''), { bank: 'sha256', pcrs: [13] })

@@ -104,14 +104,14 @@ export class EnrolRig {
   }
 
   /** Writes the configuration of a host with one of the TPMs and one of the token's keys, for commands. */
-  async writeConfiguration(name: string, { tcti }: TpmRig, version: number): Promise<string> {
+  async writeConfiguration(name: string, { tcti }: TpmRig, version: number, ek?: string | number): Promise<string> {
     if (this.#token === undefined) throw new RangeError('the token was not started')
     const { module, token, pinFile, environment } = this.#token
     const path = join(this.dir, `${name}.toml`)
     const [log, socket] = [join(this.dir, `${name}.cel`), join(this.dir, `${name}.sock`)]
     const text = toml({
       state: join(this.dir, `${name}-state`),
-      tpm: { tcti },
+      tpm: { tcti, ...(ek !== undefined && { ek }) },
       hsm: { module, token, pin_file: pinFile, environment, ledger_key: `attestry/ledger/v${version}` },
       ledger: { rpc: this.rpc, deployment: this.deployment },
       vmm: { profile: 'ci', log, directory: this.dir },
