@@ -28,7 +28,8 @@ const ATTEMPTS = 5
 const IMA_PCR = 10
 
 /**
- * Collects evidence of this host: a quote over the nonce, the values that were quoted, EK and certificate, and the logs that there are.
+ * Collects evidence of this host: a quote over the nonce, the values that were quoted, EK and certificate with
+ * what the TPM holds of its chain, and the logs that there are.
  *
  * @param nonce the appraiser's, at most 64 bytes
  * @throws CollectError `PCR_MOVED`, `LOG_UNREADABLE`; TpmError, DeviceError
@@ -53,7 +54,7 @@ export async function collectEvidence(options: {
     if (!isSame(values, await tpm.readPcrs(selection))) continue
     return {
       quote,
-      endorsement: { ekPublic: ek.public, ekCertificate: ek.certificate },
+      endorsement: { ekPublic: ek.public, ekCertificate: ek.certificate, intermediates: ek.intermediates },
       pcrs: new Map([[selection.bank, values]]),
       ...(eventLog === undefined ? {} : { eventLog }),
       ...(imaLog === undefined ? {} : { imaLog }),

@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { readPem } from '../auditor/pem.ts'
 import { concat, fromHex } from '../core/bytes.ts'
+import { DER } from '../evidence/der.ts'
 import type { Evidence } from '../evidence/evidence.ts'
 import { decodeEvidence, MAX_EVIDENCE_FILE } from '../evidence/evidence-file.ts'
 import { parsePcrFile } from '../tcg/pcr-file.ts'
@@ -16,6 +18,7 @@ export interface EvidenceFiles {
   readonly public?: string
   readonly ek?: string
   readonly ekCertificate?: string
+  readonly ekIntermediates?: string
   readonly pcrs?: string
   readonly eventlog?: string
   readonly ima?: string
@@ -31,6 +34,7 @@ export function withEvidenceFiles(command: Command): Command {
     .option('--public <file>', "the attestation key's public area (TPM2B_PUBLIC; tpm2_readpublic -o)")
     .option('--ek <file>', "the EK's public area (TPM2B_PUBLIC)")
     .option('--ek-certificate <file>', "the EK's certificate (DER)")
+    .option('--ek-intermediates <file>', 'certificates between it and its root, that came with it (PEM, or one in DER)')
     .option('--pcrs <file>', 'PCR values (tpm2_pcrread, tpm2_quote -o, sysfs, or attestry pcrs --json)')
     .option('--eventlog <file>', "the firmware's event log (binary_bios_measurements)")
     .option('--ima <file>', "IMA's log (binary_runtime_measurements, or ascii)")
@@ -40,7 +44,7 @@ export function withEvidenceFiles(command: Command): Command {
 /**
  * Reads evidence.
  *
- * @throws UsageError `USAGE`, `FILE_UNREADABLE`; EvidenceError `EVIDENCE_MALFORMED`; TcgError, PcrFileError
+ * @throws UsageError `USAGE`, `FILE_UNREADABLE`; AuditError; EvidenceError `EVIDENCE_MALFORMED`; TcgError, PcrFileError
  */
 export function readEvidence(file: string | undefined, parts: EvidenceFiles): Evidence {
   const { attest, signature, public: akPublic } = parts
@@ -54,8 +58,11 @@ export function readEvidence(file: string | undefined, parts: EvidenceFiles): Ev
   if (attest === undefined || signature === undefined || akPublic === undefined) {
     throw new UsageError('USAGE', 'name a file of evidence, or --attest, --signature and --public')
   }
-  const { ek, ekCertificate, pcrs, eventlog, ima, vmmLog } = parts
-  const certificate = ekCertificate === undefined ? {} : { ekCertificate: readInput(ekCertificate) }
+  const { ek, ekCertificate, ekIntermediates, pcrs, eventlog, ima, vmmLog } = parts
+  const certificate = {
+    ...(ekCertificate === undefined ? {} : { ekCertificate: readInput(ekCertificate) }),
+    ...(ekIntermediates === undefined ? {} : { intermediates: readCertificates(ekIntermediates) }),
+  }
   return {
     quote: {
       akPublic: readPublic(akPublic),
@@ -88,10 +95,21 @@ const PARTS: Readonly<Record<keyof EvidenceFiles, true>> = {
   public: true,
   ek: true,
   ekCertificate: true,
+  ekIntermediates: true,
   pcrs: true,
   eventlog: true,
   ima: true,
   vmmLog: true,
+}
+
+/** Certificates of a PEM file, or one in DER. */
+function readCertificates(path: string): readonly Uint8Array[] {
+  const bytes = readInput(path)
+  if (bytes[0] === DER.SEQUENCE) return [bytes]
+  return readPem(Buffer.from(bytes).toString('latin1'), path).map(({ kind, der }) => {
+    if (kind === 'certificate') return der
+    throw new UsageError('FILE_UNREADABLE', `${path}: expected certificates, found a revocation list`)
+  })
 }
 
 /** A TPMT_PUBLIC, with or without the length that a TPM2B_PUBLIC has in front. */

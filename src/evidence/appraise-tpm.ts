@@ -38,7 +38,7 @@ export async function appraiseEndorsement(
   { tpm }: AppraisalPolicy,
   context: AppraisalContext,
 ): Promise<readonly Claim[]> {
-  const { ekPublic, ekCertificate } = evidence.endorsement ?? {}
+  const { ekPublic, ekCertificate, intermediates = [] } = evidence.endorsement ?? {}
   const expected = 'an EK certificate that leads to a trusted root'
   if (ekPublic === undefined || ekCertificate === undefined) {
     const code = tpm.assurance === 'none' ? 'NOT_IN_POLICY' : 'ENDORSEMENT_MISSING'
@@ -48,7 +48,7 @@ export async function appraiseEndorsement(
     const { at, trustAnchors, hardwareRoots, revocationLists = [], leastNumbers = new Map() } = context
     const revocation = { required: tpm.requireRevocation, leastNumbers }
     const from = { trustAnchors, hardwareRoots, revocationLists, revocation, at }
-    const found = await verifyEndorsement({ ekPublic, ekCertificate, ...from })
+    const found = await verifyEndorsement({ ekPublic, ekCertificate, intermediates, ...from })
     const enough = tpm.assurance !== 'Hardware' || found.assurance === 'Hardware'
     const least = tpm.assurance === 'none' ? 'any' : `at least ${tpm.assurance}`
     return [

@@ -16,7 +16,7 @@ export interface PathParts {
 /** Certificates in a path, its ends among them. */
 const MAX_PATH = 8
 /** Certificates that may come with one. */
-const MAX_INTERMEDIATES = 16
+export const MAX_INTERMEDIATES = 16
 /** Issuers that are tried before a search is given up: certificates of equal names would make it exponential. */
 const MAX_TRIES = 128
 

@@ -1,6 +1,7 @@
 import { fromHex, toHex, type Hex } from '../core/bytes.ts'
 import { BANKS, type BankName, type PcrValues } from '../tcg/bank.ts'
 import { PCR_COUNT } from '../tcg/pcr-selection.ts'
+import { MAX_INTERMEDIATES } from './chain.ts'
 import { EvidenceError } from './error.ts'
 import type { Evidence } from './evidence.ts'
 
@@ -16,7 +17,11 @@ export function encodeEvidence({ quote, endorsement, pcrs, eventLog, imaLog, vmm
   const file = {
     format: FORMAT,
     quote: { akPublic: hex(quote.akPublic), attest: hex(quote.attest), signature: hex(quote.signature) },
-    endorsement: endorsement && { ekPublic: hex(endorsement.ekPublic), ekCertificate: hex(endorsement.ekCertificate) },
+    endorsement: endorsement && {
+      ekPublic: hex(endorsement.ekPublic),
+      ekCertificate: hex(endorsement.ekCertificate),
+      intermediates: endorsement.intermediates?.map(toHex),
+    },
     pcrs: pcrs && Object.fromEntries([...pcrs].map(([bank, values]) => [bank, encodePcrs(values)])),
     logs: { firmware: hex(eventLog), ima: hex(imaLog), vmm: hex(vmmLog) },
   }
@@ -60,10 +65,21 @@ function encodePcrs(values: PcrValues): Readonly<Record<string, Hex>> {
 }
 
 function endorsementOf(value: unknown): NonNullable<Evidence['endorsement']> {
-  const { ekPublic, ekCertificate } = members(value, 'endorsement', ['ekPublic', 'ekCertificate'])
-  const ek = bytes(ekPublic, 'endorsement.ekPublic', SMALL)
-  if (ekCertificate === undefined) return { ekPublic: ek }
-  return { ekPublic: ek, ekCertificate: bytes(ekCertificate, 'endorsement.ekCertificate', SMALL) }
+  const parts = members(value, 'endorsement', ['ekPublic', 'ekCertificate', 'intermediates'])
+  const { ekPublic, ekCertificate, intermediates } = parts
+  return {
+    ekPublic: bytes(ekPublic, 'endorsement.ekPublic', SMALL),
+    ...(ekCertificate === undefined ? {} : { ekCertificate: bytes(ekCertificate, 'endorsement.ekCertificate', SMALL) }),
+    ...(intermediates === undefined ? {} : { intermediates: intermediatesOf(intermediates) }),
+  }
+}
+
+function intermediatesOf(value: unknown): readonly Uint8Array[] {
+  const path = 'endorsement.intermediates'
+  if (!Array.isArray(value) || value.length > MAX_INTERMEDIATES) {
+    throw malformed(path, `a list of at most ${MAX_INTERMEDIATES}`)
+  }
+  return value.map((der: unknown, i) => bytes(der, `${path}[${i}]`, SMALL))
 }
 
 function pcrsOf(value: unknown): ReadonlyMap<BankName, PcrValues> {

@@ -9,6 +9,8 @@ export interface Evidence {
     readonly ekPublic: Uint8Array
     /** DER. */
     readonly ekCertificate?: Uint8Array
+    /** DER certificates above it, as far as the TPM holds them: each is believed only by its own path to a trusted root. */
+    readonly intermediates?: readonly Uint8Array[]
   }
   /** Values of PCRs, by bank. Not needed where logs and reference values give them. */
   readonly pcrs?: ReadonlyMap<BankName, PcrValues>

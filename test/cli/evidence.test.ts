@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -69,6 +70,21 @@ describe('attestry evidence', function () {
     assert.match(ended.stdout, /appraised: NOT good, \d of \d+ claims/)
     const long = ended.stdout.split('\n').filter((line) => line.length > 80 && !/0x|sha256:/.test(line))
     assert.deepEqual(long, [])
+  })
+
+  it('takes the certificates above the EK’s from a file of their own, PEM or DER', async () => {
+    const roots = join(dir, 'roots')
+    mkdirSync(roots)
+    copyFileSync(vector('ca/swtpm-localca-rootca-cert.pem'), join(roots, 'root.pem'))
+    const der = join(dir, 'issuer.der')
+    writeFileSync(der, new X509Certificate(readFileSync(vector('ca/issuercert.pem'))).raw)
+    const by = async (...more: readonly string[]) => {
+      const nonce = ['--nonce', vector(`${BASELINE}/quote_nonce.hex`)]
+      const args = [...filesOf(BASELINE), '--policy', policy, ...nonce, '--trust', roots, ...more]
+      return (await appraise(...args)).result.ok
+    }
+    assert.equal(await by(), false)
+    for (const file of [vector('ca/issuercert.pem'), der]) assert.equal(await by('--ek-intermediates', file), true)
   })
 
   it('denies an old quote: without the nonce that was asked with, and with another', async () => {

@@ -162,6 +162,30 @@ describe('appraiseEvidence, who and when', () => {
   })
 })
 
+describe('appraiseEvidence, of an EK certificate that came with the ones above it', () => {
+  const [issuer = new Uint8Array(), root = new Uint8Array()] = context.trustAnchors
+  const sent = (...intermediates: readonly Uint8Array[]): Evidence => ({
+    ...evidence,
+    endorsement: { ...evidence.endorsement, intermediates },
+  })
+  const under = (...trustAnchors: readonly Uint8Array[]): AppraisalContext => ({ ...context, trustAnchors })
+
+  it('finds the path to a trusted root by them, and only by them', async () => {
+    assert.deepEqual(await faults(sent(issuer), policy, under(root)), [])
+    for (const intermediates of [[], [root]]) {
+      const found = await faults(sent(...intermediates), policy, under(root))
+      assert.deepEqual(found, ['endorsement ENDORSEMENT_INVALID'])
+    }
+  })
+
+  it('never takes one of them for a root', async () => {
+    for (const anchors of [[], [issuer]]) {
+      const found = await faults(sent(issuer, root), policy, under(...anchors))
+      assert.deepEqual(found, ['endorsement ENDORSEMENT_INVALID'])
+    }
+  })
+})
+
 describe('appraiseEvidence, PCRs', () => {
   it('wants the right bank alone, every PCR that a rule speaks of, and none that can be reset (threats, class 2)', async () => {
     await fails('pcr-selection', 'SELECTION_DIFFERS', { policy: { bank: 'sha384' } })

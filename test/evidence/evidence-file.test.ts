@@ -7,7 +7,7 @@ const part = (byte: number, length = 3) => new Uint8Array(length).fill(byte)
 const quote = { akPublic: part(1), attest: part(2), signature: part(3) }
 const whole: Evidence = {
   quote,
-  endorsement: { ekPublic: part(4), ekCertificate: part(5) },
+  endorsement: { ekPublic: part(4), ekCertificate: part(5), intermediates: [part(11), part(12, 900)] },
   pcrs: new Map([
     ['sha1', new Map([[10, part(6, 20)]])],
     [
@@ -38,8 +38,14 @@ describe('decodeEvidence', () => {
   it('gives back what was encoded, with everything and with the quote alone', () => {
     assert.deepEqual(decodeEvidence(encodeEvidence(whole)), whole)
     assert.deepEqual(decodeEvidence(encodeEvidence({ quote })), { quote })
-    const key = { quote, endorsement: { ekPublic: part(4) } }
-    assert.deepEqual(decodeEvidence(encodeEvidence(key)), key)
+    for (const endorsement of [
+      { ekPublic: part(4) },
+      { ekPublic: part(4), ekCertificate: part(5) },
+      { ekPublic: part(4), ekCertificate: part(5), intermediates: [] },
+      { ekPublic: part(4), ekCertificate: part(5), intermediates: Array.from({ length: 16 }, () => part(6)) },
+    ]) {
+      assert.deepEqual(decodeEvidence(encodeEvidence({ quote, endorsement })), { quote, endorsement })
+    }
   })
 
   it('refuses what is not of this form, and says where', () => {
@@ -53,6 +59,16 @@ describe('decodeEvidence', () => {
     refused((file) => (file['pcrs'] = { sha256: { 0: '0x00' } }), /pcrs\.sha256\.0/)
     refused((file) => (file['logs'] = { firmware: 7 }), /logs\.firmware/)
     refused((file) => (file['endorsement'] = []), /endorsement/)
+    for (const intermediates of [
+      Array.from({ length: 17 }, () => '0x01'),
+      '0x01',
+      { 0: '0x01' },
+      [1],
+      ['01'],
+      [`0x${'00'.repeat(65_537)}`],
+    ]) {
+      refused((file) => (file['endorsement'] = { ekPublic: '0x01', intermediates }), /endorsement\.intermediates/)
+    }
   })
 
   it('refuses what is no JSON', () => {

@@ -1,0 +1,81 @@
+import 'reflect-metadata'
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { writePem } from '../../src/auditor/pem.ts'
+import { toHex } from '../../src/core/bytes.ts'
+import { parseCertificate } from '../../src/evidence/certificate.ts'
+import { EnrolRig, type TpmRig } from '../agent/enrol-rig.ts'
+import { attestry, type Ended } from './command.ts'
+
+const NONCE = `0x${'5a'.repeat(32)}`
+/** Where a TPM keeps the certificates above its EK's (TCG EK Credential Profile 2.6, 2.2.1.5.2). */
+const CHAIN_INDEX = '0x01c00100'
+
+describe('attestry evidence collect', function () {
+  this.timeout(120_000)
+  let rig: EnrolRig
+  let host: TpmRig
+  let config: string
+  let issuer: Uint8Array
+  let root: Uint8Array
+
+  before(async () => {
+    rig = await EnrolRig.make()
+    ;[host] = await Promise.all([rig.startTpm('one'), rig.startHsms(), rig.startLedger()])
+    config = await rig.writeConfiguration('agent', host, 1)
+    const isRoot = (der: Uint8Array) => {
+      const { subjectName, issuerName } = parseCertificate(der)
+      return subjectName === issuerName
+    }
+    issuer = host.trustAnchors.find((der) => !isRoot(der)) ?? assert.fail('no intermediate')
+    root = host.trustAnchors.find(isRoot) ?? assert.fail('no root')
+    mkdirSync(path('roots'))
+    writeFileSync(path('roots/root.pem'), writePem({ kind: 'certificate', der: root }))
+  })
+  after(() => rig.stop())
+
+  const path = (name: string) => join(rig.dir, name)
+  const tool = (name: string, ...args: readonly string[]) =>
+    promisify(execFile)(`tpm2_${name}`, args, { env: { ...process.env, TPM2TOOLS_TCTI: host.tcti } })
+  /** Collects, makes a policy of it, and appraises it by the root alone. */
+  const appraised = async (name: string): Promise<{ file: unknown; result: Ended }> => {
+    const [out, policy] = [path(`${name}.json`), path(`${name}.toml`)]
+    const collected = await attestry(
+      'evidence',
+      'collect',
+      '--config',
+      config,
+      '--nonce',
+      NONCE,
+      '--out',
+      out,
+      '--json',
+    )
+    assert.equal(collected.code, 0, collected.stdout + collected.stderr)
+    const made = await attestry('evidence', 'policy', out, '--out', policy, '--json')
+    assert.equal(made.code, 0, made.stdout + made.stderr)
+    const trust = ['--trust', path('roots'), '--nonce', NONCE]
+    const result = await attestry('evidence', 'appraise', out, '--policy', policy, ...trust, '--json')
+    return { file: JSON.parse(readFileSync(out, 'utf8')), result }
+  }
+  const intermediatesOf = (file: unknown) =>
+    (file as { endorsement: { intermediates: readonly string[] } }).endorsement.intermediates
+  const endorsementOf = (result: Ended) =>
+    (result.json()['claims'] as { name: string; status: string }[]).find(({ name }) => name === 'endorsement')?.status
+
+  it('passes on what the TPM holds of the EK certificate’s chain, and appraise finds the root by it', async () => {
+    const without = await appraised('without')
+    assert.deepEqual(intermediatesOf(without.file), [])
+    assert.equal(endorsementOf(without.result), 'fail')
+    writeFileSync(path('chain'), issuer)
+    const size = ['-s', String(issuer.length), '-a', 'ownerwrite|ownerread|authread']
+    await tool('nvdefine', CHAIN_INDEX, '-C', 'o', ...size)
+    await tool('nvwrite', CHAIN_INDEX, '-C', 'o', '-i', path('chain'))
+    const whole = await appraised('whole')
+    assert.deepEqual(intermediatesOf(whole.file), [toHex(issuer)])
+    assert.equal(endorsementOf(whole.result), 'pass')
+  })
+})
