@@ -9,6 +9,7 @@ import { dateOf } from './challenge-host.ts'
 import { EnrolError } from './enrol-error.ts'
 import type { EnrolAnswer, EnrolChallenge } from './enrol-file.ts'
 import { answerSeal, challengeHashOf, challengeSeal, sealKey, sealsEqual } from './enrol-hash.ts'
+import { daysOf, livesTooLong, MAX_CHALLENGE_LIFE_S } from './enrol-life.ts'
 import { ledgerText, sameLedger, secondsOf } from './registrar.ts'
 import type { HostDevices } from './request-enrolment.ts'
 
@@ -63,6 +64,10 @@ async function requireOurs(
   }
   if (challenge.expires < secondsOf(now)) {
     throw new EnrolError('CHALLENGE_EXPIRED', `the challenge counted until ${dateOf(challenge.expires)}`)
+  }
+  if (livesTooLong(challenge.expires, secondsOf(now), MAX_CHALLENGE_LIFE_S)) {
+    const found = `expected one that counts for at most ${daysOf(MAX_CHALLENGE_LIFE_S)}, found ${dateOf(challenge.expires)}`
+    throw new EnrolError('CHALLENGE_LIFE', found)
   }
   const hostId = sha256((await tpm.endorsementKey()).public)
   const ak = await tpm.attestationKey()

@@ -7,6 +7,7 @@ import { makeCredential } from '../tpm/make-credential.ts'
 import { EnrolError } from './enrol-error.ts'
 import type { EnrolChallenge, EnrolRequest, OpenChallenge } from './enrol-file.ts'
 import { challengeHashOf, challengeSeal, requestHashOf, sealKey } from './enrol-hash.ts'
+import { daysOf, livesTooLong, MAX_CHALLENGE_LIFE_S, MAX_REQUEST_LIFE_S } from './enrol-life.ts'
 import { knownHost, type EnrolledHost } from './known-host.ts'
 import { endorsementOf, ledgerText, sameLedger, secondsOf, type Registrar } from './registrar.ts'
 
@@ -30,7 +31,7 @@ export type ChallengedHost =
  * A host that the ledger knows with these very keys is recognised, and not challenged.
  *
  * @param request untrusted
- * @param expires of the challenge, in seconds since the epoch
+ * @param expires of the challenge, in seconds since the epoch; at most `MAX_CHALLENGE_LIFE_S` from now
  * @throws EnrolError `ENROL_REQUEST_…`, `AK_UNSUITABLE`, `HOST_EXISTS`, `ADDRESS_TAKEN`; EvidenceError for the EK; LedgerError
  */
 export async function challengeHost(
@@ -46,7 +47,10 @@ export async function challengeHost(
   const { ledgerAddress } = request
   const known = await knownHost(ledger, { hostId, akPublic, ledgerAddress })
   if (known !== undefined) return { known }
-  if (expires <= secondsOf(now)) throw new RangeError('expected an expiry in the future')
+  const nowS = secondsOf(now)
+  if (expires <= nowS || expires > nowS + MAX_CHALLENGE_LIFE_S) {
+    throw new RangeError(`expected an expiry in the future, and within ${daysOf(MAX_CHALLENGE_LIFE_S)}`)
+  }
   const secret = new Uint8Array(randomBytes(32))
   const akName = nameOf(akPublic)
   const { credentialBlob, encryptedSecret } = makeCredential(fromHex(request.ekPublic), akName, secret)
@@ -73,6 +77,11 @@ function requireRequest({ ledger, now }: Registrar, request: EnrolRequest, reque
   }
   if (request.expires < secondsOf(now)) {
     throw new EnrolError('ENROL_REQUEST_EXPIRED', `the request counted until ${dateOf(request.expires)}`)
+  }
+  // A registrar remembers each request until it expires.
+  if (livesTooLong(request.expires, secondsOf(now), MAX_REQUEST_LIFE_S)) {
+    const found = `expected a request that counts for at most ${daysOf(MAX_REQUEST_LIFE_S)}, found ${dateOf(request.expires)}`
+    throw new EnrolError('ENROL_REQUEST_LIFE', found)
   }
 }
 

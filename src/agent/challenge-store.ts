@@ -1,14 +1,19 @@
-import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Hex } from '../core/bytes.ts'
 import { EnrolError } from './enrol-error.ts'
 import { OPEN_CHALLENGE, type OpenChallenge } from './enrol-file.ts'
 import { requestHashOf } from './enrol-hash.ts'
+import { CLOCK_SKEW_S, MAX_REQUEST_LIFE_S } from './enrol-life.ts'
+import { secondsOf } from './registrar.ts'
+
+const STORED = /^0x[0-9a-f]{64}\.(?:open|used)$/
+const PRUNE_AFTER_S = 86_400n
 
 /**
  * The registrar's challenges, one file each in a directory of its own: `HASH.open` until it is answered, `HASH.used` from then on,
  * by the request's hash. So there is one challenge for a request, and one registration for a challenge, whatever runs at the
- * same time; a file that is there stands for good, and may be deleted once it has expired.
+ * same time. `prune` deletes what has expired, so that the directory does not grow for ever.
  *
  * Whoever reads an open one could answer without the TPM: the directory is for its owner alone.
  */
@@ -32,6 +37,20 @@ export class ChallengeStore {
       await file.sync()
     } finally {
       await file.close()
+    }
+  }
+
+  /**
+   * Deletes what nobody can use any more: challenges that have expired, whose request has, too, so that neither is taken without
+   * the file. A day is left for a clock that was wrong. What cannot be parsed, which a process that was ended in the middle leaves
+   * behind, goes once it is older than any file may count.
+   */
+  async prune(now: Date): Promise<void> {
+    const nowS = secondsOf(now)
+    for (const name of await namesIn(this.#directory)) {
+      const path = join(this.#directory, name)
+      const until = await lastSecondOf(path)
+      if (until !== undefined && until + PRUNE_AFTER_S < nowS) await unlink(path).catch(ignoreMissing)
     }
   }
 
@@ -78,6 +97,42 @@ export class ChallengeStore {
   #used(hash: Hex): string {
     return join(this.#directory, `${hash}.used`)
   }
+}
+
+/** The files of a store, and no others. */
+async function namesIn(directory: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(directory)).filter((name) => STORED.test(name))
+  } catch (cause) {
+    if (isCode(cause, 'ENOENT')) return []
+    throw cause
+  }
+}
+
+/** The last second for which a file is needed; undefined where somebody else deleted it meanwhile. */
+async function lastSecondOf(path: string): Promise<bigint | undefined> {
+  try {
+    const text = await readFile(path, 'utf8')
+    const { mtime } = await stat(path)
+    return challengeIn(text) ?? secondsOf(mtime) + MAX_REQUEST_LIFE_S + CLOCK_SKEW_S
+  } catch (cause) {
+    if (isCode(cause, 'ENOENT')) return undefined
+    throw cause
+  }
+}
+
+function challengeIn(text: string): bigint | undefined {
+  try {
+    const { expires, request } = OPEN_CHALLENGE.parse(text)
+    return expires > request.expires ? expires : request.expires
+  } catch (cause) {
+    if (cause instanceof EnrolError) return undefined
+    throw cause
+  }
+}
+
+function ignoreMissing(cause: unknown): void {
+  if (!isCode(cause, 'ENOENT')) throw cause
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -6,6 +6,7 @@ import { dateOf } from './challenge-host.ts'
 import { EnrolError } from './enrol-error.ts'
 import type { EnrolRegistration } from './enrol-file.ts'
 import { registrationHashOf } from './enrol-hash.ts'
+import { daysOf, livesTooLong, MAX_CHALLENGE_LIFE_S } from './enrol-life.ts'
 import { judgeShown, type JudgedHost, type ProvenHost } from './judge-answer.ts'
 import { ledgerText, sameLedger, secondsOf, type Registrar } from './registrar.ts'
 
@@ -51,6 +52,10 @@ export async function judgeRegistration(
   }
   if (registration.expires < secondsOf(registrar.now)) {
     throw new EnrolError('REGISTRATION_EXPIRED', `it counted until ${dateOf(registration.expires)}`)
+  }
+  if (livesTooLong(registration.expires, secondsOf(registrar.now), MAX_CHALLENGE_LIFE_S)) {
+    const until = dateOf(registration.expires)
+    throw new EnrolError('REGISTRATION_LIFE', `expected one of at most ${daysOf(MAX_CHALLENGE_LIFE_S)}, found ${until}`)
   }
   return judgeShown(registrar, registration, 'REGISTRATION_EXPIRED')
 }

@@ -5,6 +5,7 @@ import { CodedError } from '../core/error.ts'
  * - `ENROL_FILE_KIND`: another of the files than the step needs
  * - `ENROL_REQUEST_ALTERED`: the ledger key named in the request did not sign it
  * - `ENROL_REQUEST_EXPIRED`, `ENROL_REQUEST_REPLAYED`: too old; this registrar has answered it already
+ * - `ENROL_REQUEST_LIFE`, `CHALLENGE_LIFE`, `REGISTRATION_LIFE`: it would count for longer than such a file may
  * - `ENROL_REQUEST_OTHER_LEDGER`: made for another chain, or another HostRegistry
  * - `CHALLENGE_ALTERED`: its seal is not by the secret in it
  * - `CHALLENGE_EXPIRED`, `CHALLENGE_OTHER_HOST`, `CHALLENGE_OTHER_LEDGER`: too old, another's, elsewhere
@@ -26,9 +27,11 @@ export type EnrolErrorCode =
   | 'ENROL_REQUEST_ALTERED'
   | 'ENROL_REQUEST_EXPIRED'
   | 'ENROL_REQUEST_REPLAYED'
+  | 'ENROL_REQUEST_LIFE'
   | 'ENROL_REQUEST_OTHER_LEDGER'
   | 'CHALLENGE_ALTERED'
   | 'CHALLENGE_EXPIRED'
+  | 'CHALLENGE_LIFE'
   | 'CHALLENGE_OTHER_HOST'
   | 'CHALLENGE_OTHER_LEDGER'
   | 'CHALLENGE_UNKNOWN'
@@ -38,6 +41,7 @@ export type EnrolErrorCode =
   | 'CONSENT_WRONG'
   | 'REGISTRATION_ALTERED'
   | 'REGISTRATION_EXPIRED'
+  | 'REGISTRATION_LIFE'
   | 'REGISTRATION_OTHER_LEDGER'
   | 'AK_UNSUITABLE'
   | 'HOST_EXISTS'

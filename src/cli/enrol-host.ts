@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { answerChallenge } from '../agent/answer-challenge.ts'
 import { ENROL_ANSWER, ENROL_CHALLENGE, ENROL_REQUEST } from '../agent/enrol-file.ts'
 import { requestHashOf } from '../agent/enrol-hash.ts'
+import { MAX_REQUEST_LIFE_S } from '../agent/enrol-life.ts'
 import { requestEnrolment, type HostDevices } from '../agent/request-enrolment.ts'
 import { fromHex } from '../core/bytes.ts'
 import { readDeployment } from '../ledger/deployment.ts'
@@ -17,7 +18,7 @@ export function enrolHostCommands(): readonly Command[] {
   const request = withConfig(new Command('request'))
     .description('on the host: ask for its enrolment')
     .requiredOption('--out <file>', 'the request, for the registrar')
-    .option('--expires <time>', 'until when it counts (by default +1d)', moment)
+    .option('--expires <time>', 'until when it counts (by default +1d, at most +30d)', moment)
     .addHelpText('after', '\nExample:\n  attestry host request --config agent.toml --out request.json')
     .action(makeRequest)
   const answer = withConfig(new Command('answer'))
@@ -36,7 +37,7 @@ interface RequestOptions extends PlaceOptions {
 
 async function makeRequest(options: RequestOptions): Promise<void> {
   const output = new Output(options.json === true)
-  const expires = inFuture(options.expires ?? moment('+1d'))
+  const expires = inFuture(options.expires ?? moment('+1d'), MAX_REQUEST_LIFE_S)
   const config = await configOf(options)
   const { chainId, contracts } = await readDeployment(config.ledger.deployment)
   const domain = { chainId, verifyingContract: contracts.hostRegistry.address }

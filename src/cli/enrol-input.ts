@@ -1,4 +1,5 @@
 import { MAX_ENROL_FILE } from '../agent/enrol-format.ts'
+import { daysOf } from '../agent/enrol-life.ts'
 import { readInput } from './context.ts'
 import { UsageError } from './error.ts'
 import { OutputFile } from './output-file.ts'
@@ -21,15 +22,14 @@ export async function withOutput<T>(path: string, work: (file: OutputFile) => Pr
   }
 }
 
-/** @param seconds since the epoch. @throws UsageError */
-export function inFuture(seconds: bigint): bigint {
-  if (seconds * 1000n > BigInt(Date.now()) && seconds < MAX_TIME) return seconds
-  throw new UsageError('USAGE', '--expires: expected a time in the future, and before the year 10000')
+/** An expiry that a file may have. @param seconds since the epoch; `most` from now on. @throws UsageError */
+export function inFuture(seconds: bigint, most: bigint): bigint {
+  const now = BigInt(Math.floor(Date.now() / 1000))
+  if (seconds > now && seconds <= now + most) return seconds
+  throw new UsageError('USAGE', `--expires: expected a time in the future, at most ${daysOf(most)} from now`)
 }
 
 /** @param seconds since the epoch */
 export function isoOf(seconds: bigint): string {
   return new Date(Number(seconds) * 1000).toISOString()
 }
-
-const MAX_TIME = 253_402_300_800n

@@ -5,6 +5,7 @@ import { ChallengeStore } from '../agent/challenge-store.ts'
 import { judgeRegistration, signRegistration } from '../agent/check-registration.ts'
 import { ENROL_ANSWER, ENROL_CHALLENGE, ENROL_REGISTRATION, ENROL_REQUEST } from '../agent/enrol-file.ts'
 import { enrolFileKind } from '../agent/enrol-format.ts'
+import { MAX_CHALLENGE_LIFE_S } from '../agent/enrol-life.ts'
 import { judgeAnswer } from '../agent/judge-answer.ts'
 import type { EnrolledHost } from '../agent/known-host.ts'
 import { registerHost } from '../agent/register-host.ts'
@@ -22,7 +23,7 @@ export function enrolRegistrarCommands(): readonly Command[] {
     .description('at the registrar: check the TPM that a request names, and challenge it')
     .argument('<request>', 'what "host request" wrote')
     .requiredOption('--out <file>', 'the challenge, for the host')
-    .option('--expires <time>', 'until when it counts (by default +1h)', moment)
+    .option('--expires <time>', 'until when it counts (by default +1h, at most +7d)', moment)
     .addHelpText(
       'after',
       '\nExample:\n  attestry host challenge request.json --trust ./vendors --state ./open --out challenge.json',
@@ -65,7 +66,7 @@ interface ChallengeOptions extends StateOptions {
 
 async function makeChallenge(path: string, options: ChallengeOptions): Promise<void> {
   const output = new Output(options.json === true)
-  const expires = inFuture(options.expires ?? moment('+1h'))
+  const expires = inFuture(options.expires ?? moment('+1h'), MAX_CHALLENGE_LIFE_S)
   const request = ENROL_REQUEST.parse(readText(path))
   const trust = enrolTrustOf(options)
   const store = storeOf(options)
@@ -81,6 +82,7 @@ async function makeChallenge(path: string, options: ChallengeOptions): Promise<v
     const { challenge, open, hostId, assurance } = challenged
     const { requestHash, ledgerAddress } = challenge
     await withOutput(options.out, async (file) => {
+      await store.prune(new Date())
       await store.add(open)
       await file.keep(ENROL_CHALLENGE.encode(challenge)).catch(async (cause: unknown) => {
         await store.withdraw(requestHash)

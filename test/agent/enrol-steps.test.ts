@@ -1,6 +1,7 @@
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mineBlocks } from '../../hil/stack/anvil.ts'
 import { answerChallenge } from '../../src/agent/answer-challenge.ts'
@@ -32,6 +33,7 @@ import { EnrolRig } from './enrol-rig.ts'
 
 const selection = { bank: 'sha256', pcrs: [13] } as const
 const HOUR = 3600n
+const DAY = 24n * HOUR
 const LATER = 2 * 3600 * 1000
 
 describe('enrolment across machines', function () {
@@ -121,6 +123,16 @@ describe('enrolment across machines', function () {
     it('refuses a request that is too old', async () => {
       const now = new Date(Date.now() + LATER)
       await assert.rejects(challenged(await request(one), registrar({ now })), { code: 'ENROL_REQUEST_EXPIRED' })
+    })
+
+    it('refuses a request that would count for more than 30 days, and makes no challenge for more than 7', async () => {
+      const asking = (life: bigint) =>
+        requestEnrolment(one, ledger.domain('hostRegistry'), secondsOf(new Date()) + life)
+      const asked = await asking(30n * DAY)
+      await assert.rejects(challenged(await asking(30n * DAY + 2n * HOUR)), { code: 'ENROL_REQUEST_LIFE' })
+      const by = registrar()
+      await challengeHost(by, asked, secondsOf(by.now) + 7n * DAY)
+      await assert.rejects(challengeHost(by, asked, secondsOf(by.now) + 7n * DAY + 1n), RangeError)
     })
 
     it('refuses a request that somebody else made his own', async () => {
@@ -293,6 +305,17 @@ describe('enrolment across machines', function () {
     })
   })
 
+  it('answerChallenge refuses a challenge that would count for more than 7 days', async () => {
+    const asked = await requestEnrolment(one, ledger.domain('hostRegistry'), secondsOf(new Date()) + 10n * DAY)
+    const made = async (ahead: number) => {
+      const by = registrar({ now: new Date(Date.now() + ahead) })
+      const result = await challengeHost(by, asked, secondsOf(by.now) + 7n * DAY)
+      return result.known === undefined ? result.challenge : assert.fail('known already')
+    }
+    await answer(one, await made(0))
+    await assert.rejects(answer(one, await made(LATER)), { code: 'CHALLENGE_LIFE' })
+  })
+
   describe('ChallengeStore', () => {
     const store = () => new ChallengeStore(join(rig.dir, 'store'))
     let hash: Hex
@@ -336,6 +359,41 @@ describe('enrolment across machines', function () {
       await assert.rejects(store().add(OPEN_CHALLENGE.parse(again)), { code: 'ENROL_REQUEST_REPLAYED' })
     })
 
+    it('deletes what has expired for good, and nothing else', async () => {
+      const directory = join(rig.dir, 'pruned')
+      const pruned = new ChallengeStore(directory)
+      await pruned.prune(new Date())
+      const { open } = await challenged(await request(one))
+      const { expires } = open.request
+      /** A challenge whose own expiry, or its request's, is later than the other by so much. */
+      const kept = async (later: Partial<Record<'challenge' | 'request', bigint>>) => {
+        const asked = { ...open.request, nonce: toHex(randomBytes(32)), expires: expires + (later.request ?? 0n) }
+        await pruned.add({ ...open, expires: expires + (later.challenge ?? 0n), request: asked })
+        return requestHashOf(asked)
+      }
+      const [now, laterChallenge, laterRequest, usedUp] = [
+        await kept({}),
+        await kept({ challenge: DAY }),
+        await kept({ request: DAY }),
+        await kept({}),
+      ]
+      await pruned.use(usedUp, () => Promise.resolve())
+      const cut = `0x${'ab'.repeat(32)}.open`
+      for (const name of [cut, 'notes.txt', `${now}.open.bak`]) await writeFile(join(directory, name), '{')
+      const left = async (at: bigint) => {
+        await pruned.prune(new Date(Number(at) * 1000))
+        return new Set(await readdir(directory))
+      }
+      const all = new Set(await readdir(directory))
+      assert.equal(all.size, 7)
+      assert.deepEqual(await left(expires + DAY), all)
+      const rest = [`${laterChallenge}.open`, `${laterRequest}.open`, cut, 'notes.txt', `${now}.open.bak`]
+      assert.deepEqual(await left(expires + DAY + 1n), new Set(rest))
+      assert.deepEqual(await left(expires + 2n * DAY + 1n), new Set(rest.slice(2)))
+      assert.deepEqual(await left(secondsOf(new Date()) + 30n * DAY), new Set(rest.slice(2)))
+      assert.deepEqual(await left(secondsOf(new Date()) + 32n * DAY), new Set(rest.slice(3)))
+    })
+
     it('knows nothing of another registrar’s challenges', async () => {
       const other = new ChallengeStore(join(rig.dir, 'elsewhere'))
       await assert.rejects(other.find(hash), { code: 'CHALLENGE_UNKNOWN' })
@@ -357,6 +415,16 @@ describe('enrolment across machines', function () {
         [],
       )
       assert.ok(codes.has('REGISTRATION_ALTERED'))
+    })
+
+    it('refuses a registration that would count for more than 7 days', async () => {
+      const host = await proven(one)
+      const until = async (expires: bigint) => {
+        const registration = await signRegistration(key, ledger.domain('hostRegistry'), { ...host, expires })
+        return judgeRegistration(registrar(), registration, key.address)
+      }
+      await until(secondsOf(new Date()) + 7n * DAY)
+      await assert.rejects(until(secondsOf(new Date()) + 7n * DAY + 2n * HOUR), { code: 'REGISTRATION_LIFE' })
     })
 
     it('refuses a registration that somebody else checked', async () => {

@@ -1,6 +1,6 @@
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { mineBlocks } from '../../hil/stack/anvil.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
@@ -83,9 +83,14 @@ describe('attestry host request, challenge, answer and register', function () {
     assert.equal(await ledger.nonce(registrar.address), nonce)
   })
 
-  it('refuse what is another’s, at each step', async () => {
+  it('refuse what is another’s, at each step, and keep nothing that has expired', async () => {
+    const expired = join(file('state'), `0x${'ab'.repeat(32)}.open`)
+    writeFileSync(expired, '')
+    const then = new Date(Date.now() - 40 * 86_400_000)
+    utimesSync(expired, then, then)
     done(await request(1, 'request-b.json'))
     done(await challenge('request-b.json', 'challenge-b.json'))
+    assert.equal(existsSync(expired), false)
     const replayed = await challenge('request-b.json', 'never.json')
     assert.deepEqual(faultOf(replayed), { exit: 1, code: 'ENROL_REQUEST_REPLAYED' })
     const stolen = await answer(0, 'challenge-b.json', 'never.json')
@@ -131,10 +136,16 @@ describe('attestry host request, challenge, answer and register', function () {
     assert.equal(again['registered'], false)
   })
 
-  it('refuse an expiry that has passed', async () => {
-    const late = await request(0, 'never.json', '--expires=-1h')
-    assert.deepEqual(faultOf(late), { exit: 2, code: 'USAGE' })
-    assert.match(late.stdout, /expected a time in the future/)
-    assert.equal(existsSync(file('never.json')), false)
+  it('refuse an expiry that has passed, or is too far ahead', async () => {
+    done(await request(0, 'last.json', '--expires', '+30d'))
+    for (const [ended, most] of [
+      [await request(0, 'never.json', '--expires=-1h'), '30 days'],
+      [await request(0, 'never.json', '--expires', '+31d'), '30 days'],
+      [await challenge('last.json', 'never.json', 'state', '--expires', '+8d'), '7 days'],
+    ] as const) {
+      assert.deepEqual(faultOf(ended), { exit: 2, code: 'USAGE' })
+      assert.ok(ended.stdout.includes(`expected a time in the future, at most ${most} from now`), ended.stdout)
+      assert.equal(existsSync(file('never.json')), false)
+    }
   })
 })
