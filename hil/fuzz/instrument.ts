@@ -14,7 +14,7 @@ const MAX_PLACES = 1 << 15
 const NAME = '__attestryHits'
 
 /**
- * From here on, sources of the pure parts are loaded with a counter at each place where control may go one way or another:
+ * From here on, sources of the pure parts, and the readers of enrolment's files, are loaded with a counter at each place where control may go one way or another:
  * the feedback of a coverage-guided fuzzer. To be called before any of them is imported.
  */
 export function instrumentSources(): Hits {
@@ -23,7 +23,8 @@ export function instrumentSources(): Hits {
   let places = 0
   registerHooks({
     load(url, context, nextLoad) {
-      if (!/\/src\/(core|tcg|evidence|record)\/[^/]+\.ts$/.test(url)) return nextLoad(url, context)
+      if (!/\/src\/(?:(?:core|tcg|evidence|record)\/[^/]+|agent\/enrol-f[a-z]+)\.ts$/.test(url))
+        return nextLoad(url, context)
       const { outputText } = ts.transpileModule(readFileSync(fileURLToPath(url), 'utf8'), {
         fileName: url,
         compilerOptions: { target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true },

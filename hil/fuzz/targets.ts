@@ -1,5 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { concat } from '../../src/core/bytes.ts'
+import {
+  ENROL_ANSWER,
+  ENROL_CHALLENGE,
+  ENROL_REGISTRATION,
+  ENROL_REQUEST,
+  OPEN_CHALLENGE,
+  type EnrolRequest,
+} from '../../src/agent/enrol-file.ts'
+import { enrolFileKind } from '../../src/agent/enrol-format.ts'
+import { concat, type Hex } from '../../src/core/bytes.ts'
 import { parseAppraisalPolicy } from '../../src/evidence/appraisal-policy.ts'
 import { parseCertificate } from '../../src/evidence/certificate.ts'
 import { decodeEvidence, encodeEvidence } from '../../src/evidence/evidence-file.ts'
@@ -61,7 +70,7 @@ const json = (parse: (value: unknown) => unknown) => (bytes: Uint8Array) => {
 
 const evidence = {
   quote: { akPublic: Uint8Array.of(1), attest: Uint8Array.of(2), signature: Uint8Array.of(3) },
-  endorsement: { ekPublic: Uint8Array.of(4), ekCertificate: Uint8Array.of(5) },
+  endorsement: { ekPublic: Uint8Array.of(4), ekCertificate: Uint8Array.of(5), intermediates: [Uint8Array.of(7)] },
   pcrs: new Map([['sha256', new Map([[0, new Uint8Array(32)]])]] as const),
   eventLog: Uint8Array.of(6),
 }
@@ -81,6 +90,40 @@ digests = ["0x${'5a'.repeat(32)}"]
 [ima.files]
 "/a" = ["sha256:${'5a'.repeat(32)}"]
 `
+
+const hex = (length: number): Hex => `0x${'5a'.repeat(length)}`
+const enrolLedger = { chainId: 31337n, verifyingContract: hex(20) }
+const ek = { ekPublic: hex(2), ekCertificate: hex(3), intermediates: [hex(1)] }
+const enrolRequest: EnrolRequest = {
+  ...{ ledger: enrolLedger, nonce: hex(32), expires: 1n, ...ek },
+  ...{ akPublic: hex(2), ledgerAddress: hex(20), signature: hex(65) },
+}
+const enrolFiles = {
+  request: ENROL_REQUEST.encode(enrolRequest),
+  challenge: ENROL_CHALLENGE.encode({
+    ...{ ledger: enrolLedger, requestHash: hex(32), expires: 2n, hostId: hex(32), akName: hex(34) },
+    ...{ ledgerAddress: hex(20), credentialBlob: hex(4), encryptedSecret: hex(4), seal: hex(32) },
+  }),
+  answer: ENROL_ANSWER.encode({
+    ...{ requestHash: hex(32), challengeHash: hex(32), anchorBlock: 3n },
+    ...{ attest: hex(2), quoteSignature: hex(2), consent: hex(65), seal: hex(32) },
+  }),
+  registration: ENROL_REGISTRATION.encode({
+    ...{ ledger: enrolLedger, expires: 4n, ...ek, ledgerAddress: hex(20), anchorBlock: 5n },
+    ...{ quote: { akPublic: hex(2), attest: hex(2), signature: hex(2) }, consent: hex(65) },
+    ...{ checkedBy: hex(20), signature: hex(65) },
+  }),
+  state: OPEN_CHALLENGE.encode({ challengeHash: hex(32), answerKey: hex(32), expires: 6n, request: enrolRequest }),
+}
+/** A file of an enrolment, by the parser that its kind calls for, as the commands read them. */
+const enrolFile = (bytes: Uint8Array): unknown => {
+  const content = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+  const formats = {
+    ...{ request: ENROL_REQUEST, challenge: ENROL_CHALLENGE, answer: ENROL_ANSWER },
+    ...{ registration: ENROL_REGISTRATION, state: OPEN_CHALLENGE },
+  }
+  return formats[enrolFileKind(content)].parse(content)
+}
 
 const withFindings = (log: ImaLog) => ({ log, findings: imaFindings(log) })
 
@@ -148,6 +191,10 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   'appraisal-policy': {
     decode: (bytes) => parseAppraisalPolicy(new TextDecoder().decode(bytes)),
     seeds: [new TextEncoder().encode(POLICY)],
+  },
+  'enrol-file': {
+    decode: enrolFile,
+    seeds: Object.values(enrolFiles).map((content) => new TextEncoder().encode(content)),
   },
   'record-json': { decode: json(parseRecord), seeds: formats.records.map(({ record }) => text(record)) },
   'receipt-json': {
