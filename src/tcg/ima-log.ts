@@ -48,11 +48,10 @@ export function decodeImaLog(bytes: Uint8Array, bank: ComputableBank = bankOfLog
   if (bytes.length > MAX_IMA_LOG) {
     throw new ImaError('IMA_TOO_LARGE', `expected at most ${MAX_IMA_LOG} bytes of log, found ${bytes.length}`)
   }
+  const log = { bytes, digestLength: BANKS[bank].length }
   const cursor = { bytes, offset: 0 }
   const entries: ImaEntry[] = []
-  while (cursor.offset < bytes.length) {
-    entries.push(readEntry(cursor, BANKS[bank].length, entries.length))
-  }
+  while (cursor.offset < bytes.length) entries.push(readEntry(log, cursor, entries.length))
   return { bank, entries }
 }
 
@@ -60,6 +59,49 @@ export function decodeImaLog(bytes: Uint8Array, bank: ComputableBank = bankOfLog
 export function isViolation({ digest }: ImaEntry): boolean {
   for (let i = 0; i < digest.length; i++) if (digest[i] !== 0) return false
   return true
+}
+
+/**
+ * An entry by its place in the log, as small as it can be: whatever is kept for each of a hundred thousand entries the garbage
+ * collector has to move, which with two views each cost more than reading the log, and more for an entry the longer the log was.
+ */
+class LoggedEntry implements ImaEntry {
+  readonly template: string
+  readonly #log: LogBytes
+  readonly #start: number
+  readonly #dataStart: number
+  readonly #end: number
+
+  /** @param start of a PCR and a digest that are there, with the data from `dataStart` to `end` */
+  constructor(template: string, log: LogBytes, start: number, dataStart: number, end: number) {
+    this.template = template
+    this.#log = log
+    this.#start = start
+    this.#dataStart = dataStart
+    this.#end = end
+  }
+
+  get pcr(): number {
+    return readLength(this.#log.bytes, this.#start)
+  }
+
+  get digest(): Uint8Array {
+    const start = this.#start + PCR_BYTES
+    return this.#log.bytes.subarray(start, start + this.#log.digestLength)
+  }
+
+  get data(): Uint8Array {
+    return this.#log.bytes.subarray(this.#dataStart, this.#end)
+  }
+}
+
+const PCR_BYTES = 4
+
+/** What all entries of a log share. */
+interface LogBytes {
+  readonly bytes: Uint8Array
+  /** Of each template digest. */
+  readonly digestLength: number
 }
 
 interface Cursor {
@@ -71,18 +113,20 @@ interface Cursor {
  * One entry: PCR, template digest, template name, template data, the middle two lengths with 32 bits in front; the old `ima`
  * template without a length of its data (Linux, security/integrity/ima/ima_fs.c).
  */
-function readEntry(cursor: Cursor, digestLength: number, index: number): ImaEntry {
+function readEntry(log: LogBytes, cursor: Cursor, index: number): ImaEntry {
+  const start = cursor.offset
   const pcr = readU32(cursor, index)
   if (pcr >= PCR_COUNT) throw malformed(index, `expected a PCR from 0 to ${PCR_COUNT - 1}, found ${pcr}`)
-  const digest = readBytes(cursor, digestLength, index)
+  skip(cursor, log.digestLength, index)
   const nameLength = readU32(cursor, index)
   if (nameLength === 0 || nameLength > MAX_TEMPLATE_NAME) {
     throw malformed(index, `expected a template name of 1 to ${MAX_TEMPLATE_NAME} bytes, found ${nameLength}`)
   }
-  const template = templateName(readBytes(cursor, nameLength, index))
-  const data = readBytes(cursor, template === 'ima' ? oldLength(cursor, index) : readU32(cursor, index), index)
-  readMeasurement(template, data)
-  return { pcr, digest, template, data }
+  const template = templateName(log.bytes, skip(cursor, nameLength, index), cursor.offset)
+  const dataLength = template === 'ima' ? oldLength(cursor, index) : readU32(cursor, index)
+  const entry = new LoggedEntry(template, log, start, skip(cursor, dataLength, index), cursor.offset)
+  readMeasurement(template, entry.data)
+  return entry
 }
 
 /** The old template's data: a digest, the name's length, and the name. */
@@ -93,9 +137,9 @@ function oldLength(cursor: Cursor, index: number): number {
 }
 
 /** A known template's name is one string however often it stands there. */
-function templateName(bytes: Uint8Array): string {
+function templateName(bytes: Uint8Array, start: number, end: number): string {
   let name = ''
-  for (const byte of bytes) name += String.fromCharCode(byte)
+  for (let i = start; i < end; i++) name += String.fromCharCode(bytes[i] ?? 0)
   return knownNames.get(name) ?? requireTemplateName(name)
 }
 
@@ -105,17 +149,19 @@ function readU32(cursor: Cursor, index: number): number {
   return readLength(cursor.bytes, cursor.offset - 4)
 }
 
-function readBytes(cursor: Cursor, length: number, index: number): Uint8Array {
+/** Where the next bytes begin, which are there. */
+function skip(cursor: Cursor, length: number, index: number): number {
   if (cursor.bytes.length - cursor.offset < length) throw truncated(cursor, length, index)
   cursor.offset += length
-  return cursor.bytes.subarray(cursor.offset - length, cursor.offset)
+  return cursor.offset - length
 }
 
 /** The bank whose hash the first entry's digest is; a violation, whose digest is none, tells by where its name stands. */
 function bankOfLog(bytes: Uint8Array): ComputableBank {
   const fits = (bank: ComputableBank): boolean => {
     try {
-      const entry = readEntry({ bytes, offset: 0 }, BANKS[bank].length, 0)
+      const log = { bytes, digestLength: BANKS[bank].length }
+      const entry = readEntry(log, { bytes, offset: 0 }, 0)
       return isViolation(entry) || equal(entry.digest, templateHash(entry, bank))
     } catch (error) {
       if (error instanceof ImaError) return false

@@ -1,7 +1,7 @@
 import { equal } from '../core/bytes.ts'
 import { BANKS, type BankName, type PcrValues } from './bank.ts'
-import { COMPUTABLE_BANKS, digest, type ComputableBank } from './hash.ts'
-import { templateHash } from './ima-hash.ts'
+import { COMPUTABLE_BANKS, digestInto, type ComputableBank } from './hash.ts'
+import { templateHashInto } from './ima-hash.ts'
 import { isViolation, type ImaEntry } from './ima-log.ts'
 import { resetValue } from './reset-value.ts'
 
@@ -107,7 +107,7 @@ function extendAll(
   wanted: PcrValues = new Map(),
 ): { readonly pcrs: PcrValues; readonly lines: ReadonlyMap<number, number> } {
   const { length } = BANKS[bank]
-  const pcrs = new Map(before)
+  const pcrs = new Map(Array.from(before, ([pcr, value]) => [pcr, Uint8Array.from(value)]))
   const lines = new Map<number, number>()
   for (const [pcr, value] of wanted) {
     const untouched = linesBefore === 0 && !entries.some((entry) => entry.pcr === pcr)
@@ -117,13 +117,16 @@ function extendAll(
   // Old value and extension, side by side: what is hashed at each step.
   const both = new Uint8Array(2 * length)
   entries.forEach((entry, i) => {
-    both.set(pcrs.get(entry.pcr) ?? resetValue(bank, entry.pcr))
-    both.fill(isViolation(entry) ? 0xff : 0, length)
-    if (!isViolation(entry)) both.set(templateHash(entry, scheme === 'hash' ? bank : 'sha1'), length)
-    const value = digest(bank, both)
-    pcrs.set(entry.pcr, value)
-    const want = wanted.get(entry.pcr)
-    if (want !== undefined && !lines.has(entry.pcr) && equal(want, value)) lines.set(entry.pcr, linesBefore + i + 1)
+    const { pcr } = entry
+    const value = pcrs.get(pcr) ?? Uint8Array.from(resetValue(bank, pcr))
+    both.set(value)
+    const violated = isViolation(entry)
+    both.fill(violated ? 0xff : 0, length)
+    if (!violated) templateHashInto(entry, scheme === 'hash' ? bank : 'sha1', both, length)
+    digestInto(bank, both, value)
+    pcrs.set(pcr, value)
+    const want = wanted.get(pcr)
+    if (want !== undefined && !lines.has(pcr) && equal(want, value)) lines.set(pcr, linesBefore + i + 1)
   })
   return { pcrs, lines }
 }
