@@ -9,6 +9,7 @@ import { CodedError } from '../core/error.ts'
  * - `COMPONENT_UNREADABLE`: the system refuses to read something that the profile measures
  * - `COMPONENT_UNKNOWN`: something is to be replaced that the profile does not measure
  * - `LOG_INVALID`: the event log cannot be read, written or decoded
+ * - `LOG_FULL`: one event more would make the event log one that nobody reads; only a reboot helps
  * - `LOG_MISMATCH`: the event log does not explain the PCR; only a reboot and a new measurement help
  * - `LOG_BUSY`: another process has been measuring for too long
  * - `WATCH_FAILED`: a directory cannot be watched
@@ -22,6 +23,7 @@ export type VmmErrorCode =
   | 'COMPONENT_UNREADABLE'
   | 'COMPONENT_UNKNOWN'
   | 'LOG_INVALID'
+  | 'LOG_FULL'
   | 'LOG_MISMATCH'
   | 'LOG_BUSY'
   | 'WATCH_FAILED'

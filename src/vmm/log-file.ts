@@ -2,7 +2,14 @@ import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { concat } from '../core/bytes.ts'
 import { messageOf } from '../core/error.ts'
-import { decodeCanonicalLog, encodeEvent, type LoggedEvent, type VmmEvent } from '../tcg/canonical-event-log.ts'
+import {
+  decodeCanonicalLog,
+  encodeEvent,
+  MAX_LOG_BYTES,
+  MAX_LOG_RECORDS,
+  type LoggedEvent,
+  type VmmEvent,
+} from '../tcg/canonical-event-log.ts'
 import { VmmError } from './error.ts'
 
 /** The canonical event log of one boot. */
@@ -47,7 +54,7 @@ export async function putAside(path: string): Promise<void> {
 /**
  * Appends events. They are on disk when this returns; a crash leaves the log with all of them or as it was.
  *
- * @throws VmmError `LOG_INVALID` when it cannot be written
+ * @throws VmmError `LOG_FULL`, the log as it was; `LOG_INVALID` when it cannot be written
  */
 export async function appendEvents(
   path: string,
@@ -58,6 +65,13 @@ export async function appendEvents(
   const first = BigInt(log.records.length)
   const encoded = events.map((event, i) => encodeEvent(first + BigInt(i), pcr, event))
   const bytes = concat(log.bytes, ...encoded)
+  const records = log.records.length + events.length
+  if (records > MAX_LOG_RECORDS || bytes.length > MAX_LOG_BYTES) {
+    throw new VmmError(
+      'LOG_FULL',
+      `${path}: expected at most ${MAX_LOG_RECORDS} records in ${MAX_LOG_BYTES} bytes, found ${records} in ${bytes.length}`,
+    )
+  }
   try {
     await replaceFile(path, bytes)
   } catch (cause) {

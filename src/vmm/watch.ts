@@ -6,7 +6,7 @@ import { checkProfile, type VmmProfile } from './profile.ts'
 import { isCurrent, scan, type Scan } from './scan.ts'
 import { watchedNames, type WatchedNames } from './watched-names.ts'
 
-/** How often a watch looks without being told. Both in ms. */
+/** How often a watch looks without being told, and how soon again where it is told. All in ms. */
 export interface WatchIntervals {
   /**
    * At every file's stamp: what inotify does not say (a mount over a file or directory, a write through another name of the
@@ -18,9 +18,15 @@ export interface WatchIntervals {
    * back, and on a file system in memory always.
    */
   readonly read: number
+  /**
+   * How long it lets files be after it has extended a change, or failed to, unless `verifyComponents` asks: what is written to
+   * all the time would otherwise extend as fast as TPM and disk can. Not after a look that found all as it was: by being touched
+   * a file must not win time in which to be another one unseen.
+   */
+  readonly rest: number
 }
 
-const INTERVALS: WatchIntervals = { look: 1000, read: 300_000 }
+const INTERVALS: WatchIntervals = { look: 1000, read: 300_000, rest: 1000 }
 
 /**
  * Measures as `measure` does, and from then on extends every change of a component, as soon as it is noticed.
@@ -36,9 +42,9 @@ export async function watchVmm(
   intervals = INTERVALS,
 ): Promise<VmmWatch> {
   checkProfile(profile)
-  const vmmWatch = new VmmWatch(tpm, profile, logPath, onChanged)
+  const vmmWatch = new VmmWatch(tpm, profile, logPath, onChanged, intervals)
   try {
-    await vmmWatch.start(intervals)
+    await vmmWatch.start()
     return vmmWatch
   } catch (error) {
     await vmmWatch.close()
@@ -46,12 +52,18 @@ export async function watchVmm(
   }
 }
 
-/** A watch over a profile's components. Made by `watchVmm`. */
+/**
+ * A watch over a profile's components. Made by `watchVmm`.
+ *
+ * Left to itself it extends at most once in each `rest`, what changed until then in one go. So a file that is written to all the time
+ * extends 3600 times an hour, some 400 KB of log; the bounds of a canonical event log, which it does not pass, come after 18 hours.
+ */
 export class VmmWatch {
   readonly #tpm: MeasuringTpm
   readonly #profile: VmmProfile
   readonly #logPath: string
   readonly #onChanged: (event: VmmEvent) => void
+  readonly #intervals: WatchIntervals
   readonly #watches = new DirectoryWatches((directory, name) => this.#noticed(directory, name))
   readonly #scans: (Scan | undefined)[]
   #names: readonly ReadonlyMap<string, WatchedNames>[] = []
@@ -60,6 +72,8 @@ export class VmmWatch {
   /** Of these, what was read before is not believed, by whatever stamp. */
   readonly #doubted = new Set<number>()
   #timers: readonly NodeJS.Timeout[] = []
+  /** Runs while nothing is looked at unasked. */
+  #rest: NodeJS.Timeout | undefined
   #measured: Measured | undefined
   #failure: unknown
   /** The round at work, and the one that begins when it has ended. */
@@ -67,11 +81,18 @@ export class VmmWatch {
   #next: Promise<void> | undefined
   #closed = false
 
-  constructor(tpm: MeasuringTpm, profile: VmmProfile, logPath: string, onChanged: (event: VmmEvent) => void) {
+  constructor(
+    tpm: MeasuringTpm,
+    profile: VmmProfile,
+    logPath: string,
+    onChanged: (event: VmmEvent) => void,
+    intervals: WatchIntervals,
+  ) {
     this.#tpm = tpm
     this.#profile = profile
     this.#logPath = logPath
     this.#onChanged = onChanged
+    this.#intervals = intervals
     this.#scans = profile.components.map(() => undefined)
   }
 
@@ -90,7 +111,8 @@ export class VmmWatch {
   }
 
   /** Only for `watchVmm`. */
-  async start({ look, read }: WatchIntervals): Promise<void> {
+  async start(): Promise<void> {
+    const { look, read } = this.#intervals
     this.#markStale()
     await this.#run()
     // What happened in a directory before it was watched was marked by the round that began to watch it.
@@ -118,6 +140,7 @@ export class VmmWatch {
   async close(): Promise<void> {
     this.#closed = true
     for (const timer of this.#timers) clearInterval(timer)
+    clearTimeout(this.#rest)
     this.#watches.close()
     await (this.#next ?? this.#round)?.catch(() => undefined)
   }
@@ -146,8 +169,10 @@ export class VmmWatch {
   }
 
   #runUnasked(): void {
+    // A round at work ends with this, and may begin a rest.
+    const isBusy = (this.#next ?? this.#round) !== undefined || this.#rest !== undefined
     // A failure is kept for verifyComponents, which tries again and throws it.
-    if (this.#dirty.size > 0 && !this.#closed) this.#run().catch(() => undefined)
+    if (this.#dirty.size > 0 && !this.#closed && !isBusy) this.#run().catch(() => undefined)
   }
 
   /**
@@ -181,6 +206,7 @@ export class VmmWatch {
     } catch (error) {
       for (const i of batch) this.#dirty.add(i)
       this.#failure = error
+      this.#letBe()
       throw error
     }
   }
@@ -220,6 +246,17 @@ export class VmmWatch {
     )
     if (when === 'may be first') return
     const { events, extended } = this.#measured
+    if (extended > 0) this.#letBe()
     for (const event of events.slice(events.length - extended)) this.#onChanged(event)
+  }
+
+  #letBe(): void {
+    clearTimeout(this.#rest)
+    if (this.#closed) return
+    this.#rest = setTimeout(() => {
+      this.#rest = undefined
+      this.#runUnasked()
+    }, this.#intervals.rest)
+    this.#rest.unref()
   }
 }

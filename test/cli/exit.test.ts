@@ -32,6 +32,7 @@ const cases: readonly (readonly [name: string, code: string, exitCode: number])[
   ['CollectError', 'PCR_MOVED', 3],
   ['CollectError', 'LOG_UNREADABLE', 2],
   ['VmmError', 'LOG_MISMATCH', 1],
+  ['VmmError', 'LOG_FULL', 1],
   ['VmmError', 'LOG_BUSY', 2],
   ['VmmError', 'PROFILE_INVALID', 2],
   ['AppraisalError', 'CLAIM_FAILED', 1],

@@ -8,11 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { replayCanonicalLog, type VmmEvent } from '../../src/tcg/canonical-event-log.ts'
 import { readMeasurement, type MeasuringTpm } from '../../src/vmm/measurement.ts'
-import { watchVmm, type VmmWatch } from '../../src/vmm/watch.ts'
+import { watchVmm, type VmmWatch, type WatchIntervals } from '../../src/vmm/watch.ts'
 import { Rig } from './rig.ts'
 
 /** Two files are touched in turn so often that the kernel's queue of events is full; equal events in a row would be one. */
 const BURST = 2 * Number(readFileSync('/proc/sys/fs/inotify/max_queued_events', 'utf8'))
+const NEVER = 3_600_000
 
 // Nobody calls verifyComponents here: all is noticed by the watch itself.
 describe('watchVmm, of what the kernel’s events do not say', function () {
@@ -39,7 +40,7 @@ describe('watchVmm, of what the kernel’s events do not say', function () {
     for (const path of mounted) await asRoot('umount', path)
   })
 
-  async function start(intervals = { look: 100, read: 3_600_000 }, tpm: MeasuringTpm = rig.tpm): Promise<void> {
+  async function start(intervals: Partial<WatchIntervals> = {}, tpm: MeasuringTpm = rig.tpm): Promise<void> {
     watch = await watchVmm(
       tpm,
       rig.profile,
@@ -48,7 +49,7 @@ describe('watchVmm, of what the kernel’s events do not say', function () {
         events.push(event)
         changes.emit('changed')
       },
-      intervals,
+      { look: 100, read: NEVER, rest: 10, ...intervals },
     )
   }
 
@@ -134,7 +135,7 @@ describe('watchVmm, of what the kernel’s events do not say', function () {
   })
 
   it('extends writes through mapped memory, also the second one into a page that is dirty already', async () => {
-    await start({ look: 100, read: 500 })
+    await start({ read: 500 })
     const code =
       'import mmap, sys\nf = open(sys.argv[1], "r+b")\nm = mmap.mmap(f.fileno(), 0)\n' +
       'for line in sys.stdin:\n  m[0:1] = line[0:1].encode()\n  print("written", flush=True)\n'
@@ -152,12 +153,20 @@ describe('watchVmm, of what the kernel’s events do not say', function () {
     }
   })
 
+  it('does not rest where a file was only touched', async () => {
+    await start({ look: NEVER, rest: NEVER })
+    utimesSync(rig.path('bin/binary'), 1, 1)
+    await sleep(200)
+    await appendFile(rig.path('bin/binary'), 'changed')
+    await untilLogged('binary', 'bin/binary')
+  })
+
   it('extends a link that is made to lead elsewhere, outside the component', async () => {
     await rig.write('elsewhere/v1/qemu', 'first version')
     await rig.write('elsewhere/v2/qemu', 'second version')
     await symlink('v1', rig.path('elsewhere/current'))
     await symlink(rig.path('elsewhere/current/qemu'), rig.path('vmm/link'))
-    await start({ look: 3_600_000, read: 3_600_000 })
+    await start({ look: NEVER })
     await symlink('v2', rig.path('elsewhere/next'))
     await rename(rig.path('elsewhere/next'), rig.path('elsewhere/current'))
     await untilLogged('vmm/link', 'elsewhere/v2/qemu')
@@ -181,15 +190,36 @@ describe('watchVmm, of what the kernel’s events do not say', function () {
     })
 
     it('holds up neither the start nor an operation, and what it held in the end is extended', async () => {
-      await start({ look: 3_600_000, read: 3_600_000 })
+      await start({ look: NEVER })
       for (let i = 0; i < 10; i++) await watch.verifyComponents()
       end.abort()
       await writer
       await untilLogged('binary', 'bin/binary')
     })
 
+    it('is extended once in each rest, and no more often', async () => {
+      const [rest, rests] = [300, 5]
+      await start({ look: 20, rest })
+      const extended = async (times: number) => {
+        while (events.length < times) await once(changes, 'changed')
+      }
+      await extended(1)
+      const begin = performance.now()
+      await extended(1 + rests)
+      // A timer may be a millisecond early.
+      assert.ok(performance.now() - begin >= rests * (rest - 1), `${rests} rests in ${performance.now() - begin} ms`)
+    })
+
+    it('is extended during a rest where an operation asks', async () => {
+      await start({ look: 20, rest: NEVER })
+      while (events.length === 0) await once(changes, 'changed')
+      const before = events.length
+      for (let i = 0; i < 3; i++) await watch.verifyComponents()
+      assert.ok(events.length > before)
+    })
+
     it('does not hold up the end of the watch', async () => {
-      await start({ look: 3_600_000, read: 3_600_000 })
+      await start({ look: NEVER })
       await sleep(100)
       await watch.close()
     })
