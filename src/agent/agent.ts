@@ -36,9 +36,10 @@ export interface Agent {
 const CLOSE_GRACE_MS = 5000
 
 /**
- * Starts the agent: checks ledger, host, devices and journal against each other, measures the VMM, and serves the API.
+ * Starts the agent: measures the VMM, checks ledger, host, devices and journal against each other, and serves the API.
  *
- * A VMM that is not authorised does not keep it from starting: operations are denied then, and their denial is on record.
+ * A VMM that is not authorised does not keep it from starting: operations are denied then, and their denial is on record. One
+ * that is not approved keeps a sealed PIN, and so the HSM, from opening.
  *
  * @throws AgentError, JournalError; what ledger, TPM, HSM and VMM throw. Nothing is left running then.
  */
@@ -50,6 +51,10 @@ export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promi
   started.defer(() => ledger.close())
   const tpm = new Tpm(tpmConfig)
   started.defer(() => tpm.close())
+  // Before the HSM: a sealed PIN opens by what the PCRs say, which must be what the files are now.
+  const profile = profileOf(config)
+  const watch = await watchVmm(tpm, profile, vmm.log, ({ kind, name }) => log('warn', 'vmm.changed', { kind, name }))
+  started.defer(() => watch.close())
   const hsm = openHsm(config, deployment)
   started.defer(() => hsm.close())
   const { hostId, ledgerAddress } = await identify(tpm, hsm, ledger)
@@ -63,9 +68,6 @@ export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promi
   await checkCounter(journal, tpm)
   await batcher.reconcile()
 
-  const profile = profileOf(config)
-  const watch = await watchVmm(tpm, profile, vmm.log, ({ kind, name }) => log('warn', 'vmm.changed', { kind, name }))
-  started.defer(() => watch.close())
   const measure = async () => {
     await watch.verifyComponents()
     return vmmHash(vmm.selection, await tpm.readPcrs(vmm.selection))
