@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
@@ -6,17 +7,34 @@ import { toHex } from '../../src/core/bytes.ts'
 import { CAPTURES, hex, submittedSignature, tpmtPublic, tpmVector, tpmVectorText } from '../tcg/tpm-vectors.ts'
 import { runCaptures, type CapturedFiles, type OwnFiles } from './run-captures.ts'
 
+/** What is said of it here; all of it is compared. */
+interface Expected {
+  readonly logs: readonly { readonly firmware: { readonly agreed: { readonly agree: boolean } } }[]
+  readonly appraised: { readonly results: readonly { readonly under: readonly { readonly ok: boolean }[] }[] }
+  readonly own: { readonly authorised: { readonly ok: boolean }; readonly denied: { readonly ok: boolean } }
+}
+
 const CHROMIUM = '/usr/bin/chromium'
 
 const captures: readonly CapturedFiles[] = CAPTURES.map((capture) => {
   const file = (name: string) => toHex(tpmVector(`${capture}/${name}`))
   return {
+    eventLog: file('binary_bios_measurements'),
     imaBinary: file('ima_binary_runtime_measurements'),
     imaAscii: file('ima_ascii_runtime_measurements'),
     pcrs: file('pcrs.yaml'),
-    akPublic: toHex(tpmtPublic(`${capture}/ak_ecc.tpm2b_public`)),
-    attest: file('quote_ecc.attest'),
-    signature: toHex(submittedSignature(tpmVector(`${capture}/quote_ecc.sig`))),
+    ekPublic: toHex(tpmtPublic(`${capture}/ek.pub`)),
+    ekCertificate: file('ek_cert_rsa.der'),
+    trustAnchors: ['ca/issuercert.pem', 'ca/swtpm-localca-rootca-cert.pem'].map((name) =>
+      toHex(new Uint8Array(new X509Certificate(tpmVector(name)).raw)),
+    ),
+    nonce: toHex(hex(tpmVectorText(`${capture}/quote_nonce.hex`).trim())),
+    quotes: ['ecc', 'rsa'].map((kind) => ({
+      akPublic: toHex(tpmtPublic(`${capture}/ak_${kind}.tpm2b_public`)),
+      attest: file(`quote_${kind}.attest`),
+      signature: file(`quote_${kind}.sig`),
+      pcrs: file(`quote_${kind}.pcrs`),
+    })),
   }
 })
 const own: OwnFiles = {
@@ -54,13 +72,20 @@ describe('logs, quotes and appraisal in a browser', function () {
       await page.goto('https://captures.invalid/')
       await page.addScriptTag({ content: bundle.text })
       const found = await page.evaluate(`captures.runCaptures(${JSON.stringify(captures)}, ${JSON.stringify(own)})`)
-      const expected = JSON.parse(await runCaptures(captures, own)) as readonly [
-        readonly unknown[],
-        { authorised: { ok: boolean }; denied: { ok: boolean } },
-      ]
+      const text = await runCaptures(captures, own)
+      const expected = JSON.parse(text) as Expected
       assert.deepEqual(JSON.parse(String(found)), expected)
-      assert.equal(expected[0].length, CAPTURES.length)
-      assert.deepEqual([expected[1].authorised.ok, expected[1].denied.ok], [true, false])
+      assert.deepEqual(
+        expected.logs.map(({ firmware }) => firmware.agreed.agree),
+        CAPTURES.map(() => true),
+      )
+      // Each quote is taken under the policy that was made of it, and under no other.
+      const quotes = captures.flatMap((files) => files.quotes)
+      assert.deepEqual(
+        expected.appraised.results.map(({ under }) => under.map(({ ok }) => ok)),
+        quotes.map((quote) => quotes.map((other) => other === quote)),
+      )
+      assert.deepEqual([expected.own.authorised.ok, expected.own.denied.ok], [true, false])
     } finally {
       await browser.close()
     }

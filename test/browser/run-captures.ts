@@ -1,25 +1,47 @@
 import { toHex, type Hex } from '../../src/core/bytes.ts'
+import { parseAppraisalPolicy } from '../../src/evidence/appraisal-policy.ts'
 import { appraise } from '../../src/evidence/appraise.ts'
-import { requireQuoteSignature, verifyQuote } from '../../src/evidence/quote.ts'
-import { decodeQuoteAttest } from '../../src/tcg/attest.ts'
-import { requireAttestationKey } from '../../src/tcg/attestation-key.ts'
+import { appraiseEvidence } from '../../src/evidence/appraise-evidence.ts'
+import type { Evidence } from '../../src/evidence/evidence.ts'
+import { policyOf } from '../../src/evidence/policy-of.ts'
+import { verifyQuote } from '../../src/evidence/quote.ts'
+import { verifyTpmQuote } from '../../src/evidence/tpm-quote.ts'
+import { bootStateOf } from '../../src/tcg/boot-state.ts'
 import { decodeCanonicalLog, replayCanonicalLog } from '../../src/tcg/canonical-event-log.ts'
+import { compareWithPcrs, replayableBanks } from '../../src/tcg/event-log-comparison.ts'
+import { replayEventLog } from '../../src/tcg/event-log-replay.ts'
+import { reportOf } from '../../src/tcg/event-log-report.ts'
+import { parseEventLog } from '../../src/tcg/event-log.ts'
 import { decodeAsciiImaLog } from '../../src/tcg/ima-ascii.ts'
 import { imaFindings, matchFindings } from '../../src/tcg/ima-findings.ts'
 import { decodeImaLog } from '../../src/tcg/ima-log.ts'
+import { readMeasurement } from '../../src/tcg/ima-measurement.ts'
 import { matchIma, replayIma } from '../../src/tcg/ima-replay.ts'
 import { akQualifiedNameOf } from '../../src/tcg/name.ts'
 import { parsePcrFile } from '../../src/tcg/pcr-file.ts'
-import { decodePublic } from '../../src/tcg/public.ts'
+import { decodeSignature } from '../../src/tcg/signature.ts'
 
 /** What a host's evidence is made of, each file as hexadecimal. */
 export interface CapturedFiles {
+  readonly eventLog: Hex
   readonly imaBinary: Hex
   readonly imaAscii: Hex
   readonly pcrs: Hex
+  readonly ekPublic: Hex
+  readonly ekCertificate: Hex
+  readonly trustAnchors: readonly Hex[]
+  readonly nonce: Hex
+  /** By the ECC key and by the RSA key. */
+  readonly quotes: readonly CapturedQuote[]
+}
+
+/** One quote, and the PCRs that were read for it. */
+export interface CapturedQuote {
   readonly akPublic: Hex
   readonly attest: Hex
+  /** As tpm2_quote wrote it. */
   readonly signature: Hex
+  readonly pcrs: Hex
 }
 
 /** A quote of a primary key of the endorsement hierarchy, its nonce, and the log that explains it. */
@@ -31,23 +53,63 @@ export interface OwnFiles {
   readonly log: Hex
 }
 
+/** When every certificate of the captures is valid. */
+const AT = new Date('2026-11-24T00:00:00Z')
+
 /** Everything that is run on the captures, as text: the same in Node and in a browser, or one of them is wrong. */
 export async function runCaptures(captures: readonly CapturedFiles[], own: OwnFiles): Promise<string> {
-  const results = []
-  for (const files of captures) results.push(await runCapture(files))
-  return JSON.stringify([results, await runOwn(own)], (_, value: unknown) => plain(value))
+  const logs = captures.map((files) => ({ firmware: runFirmware(files), ima: runIma(files) }))
+  return JSON.stringify({ logs, appraised: await runAppraisals(captures), own: await runOwn(own) }, (_, value) =>
+    plain(value),
+  )
 }
 
-async function runCapture(files: CapturedFiles): Promise<unknown> {
+function runFirmware(files: CapturedFiles): unknown {
+  const log = parseEventLog(bytes(files.eventLog))
+  const replayed = replayableBanks(log).map((bank) => [bank, replayEventLog(log, bank)])
+  const agreed = compareWithPcrs(log, parsePcrFile(bytes(files.pcrs)))
+  return { report: reportOf(log), replayed, agreed, boot: bootStateOf(log, 'sha256') }
+}
+
+function runIma(files: CapturedFiles): unknown {
   const pcrs = parsePcrFile(bytes(files.pcrs))
   const log = decodeImaLog(bytes(files.imaBinary))
   const matches = matchIma(log.entries, pcrs)
-  const attest = bytes(files.attest)
-  const ak = requireAttestationKey(decodePublic(bytes(files.akPublic)))
-  await requireQuoteSignature(ak, attest, bytes(files.signature))
-  const ima = { ascii: decodeAsciiImaLog(bytes(files.imaAscii)), replayed: replayIma(log.entries), matches }
+  const entries = log.entries.map(({ pcr, digest, template, data }) => [
+    ...[pcr, digest, template, data],
+    readMeasurement(template, data),
+  ])
   const findings = [...imaFindings(log), ...matchFindings(log, pcrs, matches)]
-  return { pcrs, log, ...ima, findings, quote: decodeQuoteAttest(attest) }
+  const ascii = decodeAsciiImaLog(bytes(files.imaAscii)).entries.map(({ data }) => data)
+  return { pcrs, bank: log.bank, entries, ascii, replayed: replayIma(log.entries), matches, findings }
+}
+
+/** Every quote, verified, and appraised with its logs under the policy that was made of each. */
+async function runAppraisals(captures: readonly CapturedFiles[]): Promise<unknown> {
+  const cases = captures.flatMap((files) =>
+    files.quotes.map((quote) => ({ files, evidence: evidenceOf(files, quote) })),
+  )
+  const policies = []
+  for (const { evidence } of cases) policies.push(await policyOf(evidence))
+  const results = []
+  for (const { files, evidence } of cases) {
+    const trustAnchors = files.trustAnchors.map(bytes)
+    const context = { nonce: bytes(files.nonce), at: AT, trustAnchors, hardwareRoots: new Set<Hex>() }
+    const under = []
+    for (const { text } of policies) under.push(await appraiseEvidence(evidence, parseAppraisalPolicy(text), context))
+    results.push({ quote: await verifyTpmQuote(evidence.quote), under })
+  }
+  return { policies, results }
+}
+
+function evidenceOf(files: CapturedFiles, { akPublic, attest, signature, pcrs }: CapturedQuote): Evidence {
+  return {
+    quote: { akPublic: bytes(akPublic), attest: bytes(attest), signature: decodeSignature(bytes(signature)) },
+    endorsement: { ekPublic: bytes(files.ekPublic), ekCertificate: bytes(files.ekCertificate) },
+    pcrs: parsePcrFile(bytes(pcrs)),
+    eventLog: bytes(files.eventLog),
+    imaLog: bytes(files.imaBinary),
+  }
 }
 
 async function runOwn({ akPublic, attest, signature, nonce, log }: OwnFiles): Promise<unknown> {
@@ -70,6 +132,7 @@ function bytes(hex: Hex): Uint8Array<ArrayBuffer> {
 
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return toHex(value)
+  if (value instanceof Set) return Array.from(value as Set<unknown>)
   if (value instanceof Map) return Array.from(value as Map<unknown, unknown>)
   return typeof value === 'bigint' ? `${value}n` : value
 }
