@@ -96,9 +96,10 @@ async function predictVmmHash(options: PredictOptions): Promise<void> {
 }
 
 async function predicted(config: AgentConfig, options: PredictOptions) {
-  const [{ profileOf }, { predict, requireFirmwarePcrs }, { LayeredView }] = await Promise.all([
+  const [{ profileOf }, { predict }, { requireFirmwarePcrs }, { LayeredView }] = await Promise.all([
     import('../agent/propose.ts'),
     import('../vmm/predict.ts'),
+    import('../vmm/firmware-pcrs.ts'),
     import('../vmm/layered-view.ts'),
   ])
   const profile = profileOf(config, options.kernel)

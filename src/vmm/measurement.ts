@@ -2,6 +2,7 @@ import { equal } from '../core/bytes.ts'
 import { eventDigest, replayCanonicalLog, type VmmEvent } from '../tcg/canonical-event-log.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
 import { VmmError } from './error.ts'
+import { isFirmwarePcr, requireFirmwarePcrs } from './firmware-pcrs.ts'
 import { withLock } from './lock.ts'
 import { appendEvents, putAside, readVmmLog, type VmmLog } from './log-file.ts'
 import { checkProfile, type VmmProfile } from './profile.ts'
@@ -42,7 +43,7 @@ export async function measure(tpm: MeasuringTpm, profile: VmmProfile, logPath: s
 /**
  * Reads PCRs together with the log that explains the measured one, of one moment.
  *
- * @throws VmmError `LOG_MISMATCH`, `LOG_INVALID`, `LOG_BUSY`; the TPM's own error
+ * @throws VmmError `LOG_MISMATCH`, `LOG_INVALID`, `LOG_BUSY`, `PCR_ZERO`; the TPM's own error
  */
 export async function readMeasurement(
   tpm: Pick<MeasuringTpm, 'readPcrs'>,
@@ -52,6 +53,7 @@ export async function readMeasurement(
   return withLock(logPath, async () => {
     const log = await readVmmLog(logPath)
     const values = await tpm.readPcrs(selection)
+    requireFirmwarePcrs(values)
     const value = values.get(pcr)
     if (log.records.length > 0 && value !== undefined && equal(replayCanonicalLog(log.records, pcr), value))
       return { values, log }
@@ -71,6 +73,7 @@ export async function bringUpToDate(
   scans: readonly Scan[],
   when: 'may be first' | 'not first',
 ): Promise<Measured> {
+  if (when === 'may be first') await requireFirmware(tpm, profile)
   const before = await settle(tpm, profile, logPath, when)
   const events = before.log.records.length === 0 ? firstEvents(profile, scans) : changes(before.log, scans)
   const log = events.length === 0 ? before.log : await appendEvents(logPath, before.log, profile.pcr, events)
@@ -78,6 +81,12 @@ export async function bringUpToDate(
   const pcrValue = replayCanonicalLog(log.records, profile.pcr)
   if (events.length > 0 && !equal(await readPcr(tpm, profile), pcrValue)) throw mismatch(profile, logPath)
   return { log, events: log.records.map(({ event }) => event), pcrValue, extended: events.length + before.extended }
+}
+
+/** Nothing is extended behind firmware that is quoted and has not measured itself. Later it stays as it was. */
+async function requireFirmware(tpm: MeasuringTpm, { selection }: VmmProfile): Promise<void> {
+  const pcrs = selection.pcrs.filter(isFirmwarePcr)
+  if (pcrs.length > 0) requireFirmwarePcrs(await tpm.readPcrs({ bank: selection.bank, pcrs }))
 }
 
 /** The log of this boot, all of it extended. */

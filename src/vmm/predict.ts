@@ -1,6 +1,5 @@
 import { concat } from '../core/bytes.ts'
 import { messageOf } from '../core/error.ts'
-import type { PcrValues } from '../tcg/bank.ts'
 import { decodeCanonicalLog, encodeEvent, replayCanonicalLog, type VmmEvent } from '../tcg/canonical-event-log.ts'
 import { componentOf } from './component-of.ts'
 import { VmmError } from './error.ts'
@@ -49,21 +48,6 @@ export async function predict(
   const bytes = concat(...events.map((event, i) => encodeEvent(BigInt(i), profile.pcr, event)))
   const records = decodeCanonicalLog(bytes)
   return { log: { bytes, records }, events, pcrValue: replayCanonicalLog(records, profile.pcr) }
-}
-
-/**
- * Refuses firmware PCRs that are zero: nothing measured them, so they say nothing of the firmware.
- *
- * @throws VmmError `PCR_ZERO`
- */
-export function requireFirmwarePcrs(values: PcrValues): void {
-  const zero = [...values].find(([pcr, value]) => pcr < 8 && value.every((byte) => byte === 0))
-  if (zero !== undefined) {
-    throw new VmmError(
-      'PCR_ZERO',
-      `expected a measurement in PCR ${zero[0]}, found zero: firmware did not measure itself`,
-    )
-  }
 }
 
 type Found = Pick<Scan, 'digests' | 'problem'>

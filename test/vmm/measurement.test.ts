@@ -4,6 +4,7 @@ import { appendFile, copyFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { vmmHash } from '../../src/evidence/vmm-hash.ts'
 import { decodeCanonicalLog, encodeEvent, replayCanonicalLog } from '../../src/tcg/canonical-event-log.ts'
 import { measure, readMeasurement, type MeasuringTpm } from '../../src/vmm/measurement.ts'
+import { watchVmm } from '../../src/vmm/watch.ts'
 import { Rig } from './rig.ts'
 
 const selection = { bank: 'sha256', pcrs: [13] } as const
@@ -116,6 +117,25 @@ describe('measure', () => {
     await rig.tpm.extendPcr(13, new Uint8Array(32))
     await assert.rejects(measure(rig.tpm, rig.profile, rig.log), { code: 'LOG_MISMATCH' })
     await assert.rejects(readMeasurement(rig.tpm, rig.profile, rig.log), { code: 'LOG_MISMATCH' })
+  })
+
+  it('refuses firmware that has not measured itself, before anything is extended, and where it is proposed', async () => {
+    const quoted = (...pcrs: readonly number[]) => ({ ...rig.profile, selection: { ...selection, pcrs } })
+    const refused = { name: 'VmmError', code: 'PCR_ZERO', message: /PCR 7, found zero/ }
+    await rig.tpm.extendPcr(0, new Uint8Array(32).fill(1))
+    const before = await hash(rig)
+    await assert.rejects(measure(rig.tpm, quoted(0, 7, 13), rig.log), refused)
+    await assert.rejects(
+      watchVmm(rig.tpm, quoted(0, 7, 13), rig.log, () => undefined),
+      refused,
+    )
+    assert.deepEqual([await hash(rig), existsSync(rig.log)], [before, false])
+    const { extended } = await measure(rig.tpm, quoted(0, 13), rig.log)
+    assert.equal(extended, 5)
+    await assert.rejects(readMeasurement(rig.tpm, quoted(0, 7, 13), rig.log), refused)
+    await rig.tpm.extendPcr(7, new Uint8Array(32).fill(1))
+    assert.equal((await measure(rig.tpm, quoted(0, 7, 13), rig.log)).extended, 0)
+    assert.equal((await readMeasurement(rig.tpm, quoted(0, 7, 13), rig.log)).values.size, 3)
   })
 
   it('refuses a log that is gone, tampered with, or of another profile', async () => {
