@@ -1,5 +1,5 @@
 import { endianness } from 'node:os'
-import koffi, { type LibraryHandle } from 'koffi'
+import koffi, { type LibraryHandle, type TypeObject } from 'koffi'
 import { messageOf } from '../src/core/error.ts'
 import { COMMANDS, type CommandName } from './tss-commands.ts'
 import { TssError } from './tss-error.ts'
@@ -13,6 +13,12 @@ export interface MarshalFunctions {
   readonly unmarshal: NativeFunction<number>
 }
 
+/** How bytes go to a TPM and come back. */
+export interface TctiFunctions {
+  readonly transmit: NativeFunction<number>
+  readonly receive: NativeFunction<number>
+}
+
 /** tpm2-tss, loaded into this process: each function that Attestry calls. */
 export interface TssLibrary {
   readonly tctiInitialize: NativeFunction<number>
@@ -24,6 +30,8 @@ export interface TssLibrary {
   readonly getSysContext: NativeFunction<number>
   /** Of a Sys context and a TPM handle. */
   readonly sysFlush: NativeFunction<number>
+  /** The two functions that the TCTI at an address brings with it (tss2_tcti.h, TSS2_TCTI_CONTEXT_COMMON_V1). */
+  readonly tctiFunctions: (tcti: bigint) => TctiFunctions
   readonly free: NativeFunction<void>
   readonly decode: NativeFunction<string>
   readonly commands: Readonly<Record<CommandName, NativeFunction<number>>>
@@ -75,6 +83,7 @@ export function loadTss(): TssLibrary {
     close: bind(esys, 'Esys_TR_Close', 'uint32', ['void *', 'void *']),
     getSysContext: bind(esys, 'Esys_GetSysContext', 'uint32', ['void *', 'void *']),
     sysFlush: bind(sys, 'Tss2_Sys_FlushContext', 'uint32', ['void *', 'uint32']),
+    tctiFunctions,
     free: bind(esys, 'Esys_Free', 'void', ['void *']),
     decode: bind(rc, 'Tss2_RC_Decode', 'str', ['uint32']),
     commands: Object.fromEntries(commands) as Record<CommandName, NativeFunction<number>>,
@@ -85,6 +94,17 @@ export function loadTss(): TssLibrary {
 /** The structure's name in a word of the table. */
 export function structureOf(word: string): string {
   return word.replace(/^[?>]/, '')
+}
+
+const TRANSMIT = koffi.proto('uint32 (void *tcti, size_t size, void *command)')
+const RECEIVE = koffi.proto('uint32 (void *tcti, void *size, void *response, int32 timeout)')
+/** Behind a magic number and a version, of 64 bits each. */
+const [TRANSMIT_OFFSET, RECEIVE_OFFSET] = [16, 24]
+
+function tctiFunctions(tcti: bigint): TctiFunctions {
+  const at = (offset: number, type: TypeObject) =>
+    koffi.decode(koffi.decode(tcti, offset, 'uintptr_t'), type) as NativeFunction<number>
+  return { transmit: at(TRANSMIT_OFFSET, TRANSMIT), receive: at(RECEIVE_OFFSET, RECEIVE) }
 }
 
 const NOWHERE = { rc: 0, command: 'load' }

@@ -1,6 +1,6 @@
 import { COMMANDS, type CommandName, type TssCommands } from './tss-commands.ts'
 import { TssError } from './tss-error.ts'
-import { structureOf, type NativeFunction, type TssLibrary } from './tss-library.ts'
+import { structureOf, type NativeFunction, type TctiFunctions, type TssLibrary } from './tss-library.ts'
 
 /**
  * Larger than each structure of tpm2-tss, in C and on the wire; the largest, TPMS_CAPABILITY_DATA, has under 1.1 KiB.
@@ -22,6 +22,7 @@ export class Tss {
   readonly #library: TssLibrary
   readonly #context: bigint
   readonly #tcti: bigint
+  readonly #way: TctiFunctions
   #open = true
 
   /**
@@ -45,6 +46,7 @@ export class Tss {
       throw error
     }
     this.#context = context.readBigUInt64LE()
+    this.#way = library.tctiFunctions(this.#tcti)
     const commands = Object.keys(COMMANDS).map((name) => {
       const plan = planOf(library, name as CommandName)
       return [name, (...inputs: readonly Input[]) => this.#call(plan, inputs)]
@@ -67,6 +69,34 @@ export class Tss {
     const pointer = Buffer.alloc(POINTER_BYTES)
     check(this.#library, 'GetSysContext', this.#library.getSysContext(this.#usable(), pointer))
     check(this.#library, 'FlushContext', this.#library.sysFlush(pointer.readBigUInt64LE(), tpmHandle))
+  }
+
+  /**
+   * Sends a command without handles and sessions past Esys (TPM 2.0 Part 1, 18.2 and 18.3): a small part of the work,
+   * where the command is one that Esys would protect by nothing.
+   *
+   * @param name for errors
+   * @param code TPM_CC
+   * @param parameters their wire bytes, at most 1 KiB
+   * @returns the parameters of the answer, untrusted
+   * @throws TssError `CALL_FAILED`, with the codes that Esys and Sys would give
+   */
+  send(name: string, code: number, parameters: Uint8Array): Uint8Array {
+    this.#usable()
+    const size = HEADER_BYTES + parameters.length
+    COMMAND.writeUInt16BE(TPM_ST_NO_SESSIONS, 0)
+    COMMAND.writeUInt32BE(size, 2)
+    COMMAND.writeUInt32BE(code, 6)
+    COMMAND.set(parameters, HEADER_BYTES)
+    check(this.#library, name, this.#way.transmit(this.#tcti, size, COMMAND))
+    OFFSET[0] = BigInt(WIRE.length)
+    check(this.#library, name, this.#way.receive(this.#tcti, OFFSET, WIRE, WAIT_FOR_EVER))
+    const length = Number(OFFSET[0])
+    if (length < HEADER_BYTES) check(this.#library, name, TSS2_SYS_RC_INSUFFICIENT_RESPONSE)
+    if (WIRE.readUInt32BE(2) !== length) check(this.#library, name, TSS2_SYS_RC_MALFORMED_RESPONSE)
+    check(this.#library, name, WIRE.readUInt32BE(6))
+    if (WIRE.readUInt16BE(0) !== TPM_ST_NO_SESSIONS) check(this.#library, name, TSS2_SYS_RC_MALFORMED_RESPONSE)
+    return new Uint8Array(WIRE.subarray(HEADER_BYTES, length))
   }
 
   /** Ends the connection. Idempotent. */
@@ -141,6 +171,14 @@ export class Tss {
 type Input = number | Uint8Array | readonly number[] | null
 
 const TSS2_TCTI_RC_BAD_VALUE = 0x000a000b
+const TSS2_SYS_RC_MALFORMED_RESPONSE = 0x00080011
+const TSS2_SYS_RC_INSUFFICIENT_RESPONSE = 0x00080013
+
+/** Tag, size and code. */
+const HEADER_BYTES = 10
+const TPM_ST_NO_SESSIONS = 0x8001
+/** The device process has a deadline, this has none. */
+const WAIT_FOR_EVER = -1
 
 /**
  * Memory that each call uses again, because a call is over before the next one begins: structures and results of C
@@ -148,6 +186,7 @@ const TSS2_TCTI_RC_BAD_VALUE = 0x000a000b
  */
 const STRUCTURES = Array.from({ length: 4 }, () => Buffer.alloc(SCRATCH_BYTES))
 const WIRE = Buffer.alloc(SCRATCH_BYTES)
+const COMMAND = Buffer.alloc(1024 + HEADER_BYTES)
 const OFFSET = new BigUint64Array(1)
 const RESULT_VALUES = new BigUint64Array(4)
 const RESULTS = Array.from(RESULT_VALUES, (_, i) => RESULT_VALUES.subarray(i, i + 1))

@@ -4,7 +4,7 @@ import { OWNER, PASSWORD } from './commands.ts'
 import type { Handle, TpmConnection } from './commands.ts'
 import { TpmError } from './error.ts'
 import { endorsementQualifiedName, sha256Name } from './name.ts'
-import { attempt, findPersistent, released, unwrap, unwrapPublic, withPrimary, type TpmObject } from './objects.ts'
+import { attempt, findPersistent, unwrap, unwrapPublic, withPrimary, type TpmObject } from './objects.ts'
 import { isConnectionError } from './rc.ts'
 
 /** The AK in the TPM. */
@@ -18,25 +18,15 @@ const MAX_NAME = 66
 const POINT_BYTES = 2 * (2 + 32)
 
 /**
- * Works with the AK: found at its persistent handle, or made there. It is a primary key, so where it was removed the
- * same key comes back, unless the endorsement seed has changed.
+ * Opens the AK: found at its persistent handle, or made there. It is a primary key, so where it was removed the same key
+ * comes back, unless the endorsement seed has changed.
+ *
+ * The caller may work with it as long as the connection is there, and gives it up with `forget`. tpm2-tss has one handle
+ * for it, however often it is opened: who forgets it takes it from all others. What is at the AK's handle may change
+ * meanwhile: a signature is the AK's where its qualified signer is.
  *
  * @param akHandle persistent handle, 0x81……
  * @throws TpmError `AK_UNSUITABLE` when at the handle lies another kind of key, or one of another hierarchy
- */
-export function withAk<T>(connection: TpmConnection, akHandle: number, work: (ak: AkObject) => T): T {
-  const ak = openAk(connection, akHandle)
-  return released(
-    () => work(ak),
-    () => connection.forget(ak.handle),
-  )
-}
-
-/**
- * The same, for a caller that keeps it: it may work with it as long as the connection is there, and gives it up with
- * `forget`. What is at the AK's handle may change meanwhile: a signature is the AK's where its qualified signer is.
- *
- * @throws TpmError `AK_UNSUITABLE`
  */
 export function openAk(connection: TpmConnection, akHandle: number): AkObject {
   const found = openPersistent(connection, akHandle)

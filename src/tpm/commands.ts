@@ -64,7 +64,6 @@ export interface TpmCommands {
   ): readonly [tpm2bData: Wire]
   NV_ReadPublic(index: Handle, sessions: Sessions): readonly [tpm2bNvPublic: Wire]
   PCR_Extend(pcr: Handle, sessions: Sessions, digestValues: Wire): readonly []
-  PCR_Read(sessions: Sessions, selection: Wire): readonly [updateCounter: number, read: Wire, digests: Wire]
   PolicyAuthorize(
     policySession: Handle,
     sessions: Sessions,
@@ -117,6 +116,15 @@ export interface TpmCommands {
 /** An open connection to one TPM. */
 export interface TpmConnection {
   readonly commands: TpmCommands
+  /**
+   * Sends a command without handles and sessions as its parameters' wire bytes, past the software stack, which would
+   * only take longer. Throws as the commands do.
+   *
+   * @param name for errors
+   * @param code TPM_CC (TPM 2.0 Part 2, 6.5.2)
+   * @returns the parameters of the answer, untrusted
+   */
+  send(name: string, code: number, parameters: Wire): Wire
   /** Gives up a handle of something that stays in the TPM. */
   forget(object: Handle): void
   /** Flushes what lies at a TPM handle, 0x80…… or 0x02……, whoever has put it there. */

@@ -1,6 +1,6 @@
 import { Writer } from '../core/writer.ts'
 import { OBJECT_ATTRIBUTES } from '../tcg/public.ts'
-import { withAk } from './attestation-key.ts'
+import type { AkKeeper } from './ak-keeper.ts'
 import { isCertifiedKey } from './certified-key.ts'
 import { ENDORSEMENT, PASSWORD } from './commands.ts'
 import type { Handle, TpmConnection } from './commands.ts'
@@ -30,26 +30,26 @@ const MAX_SECRET = 64
  */
 export function activateCredential(
   connection: TpmConnection,
-  { akHandle, ek: order }: { readonly akHandle: number; readonly ek: readonly EkPlaceName[] },
+  keeper: AkKeeper,
+  order: readonly EkPlaceName[],
   challenge: CredentialChallenge,
 ): Uint8Array {
   const blob = new Writer().sized16(challenge.credentialBlob).finish()
   const secret = new Writer().sized16(challenge.encryptedSecret).finish()
-  return withAk(connection, akHandle, (ak) =>
-    withEk(connection, order, (ek) =>
-      withEkAuthorised(connection, ek, (session) => {
-        try {
-          const [info] = connection.commands.ActivateCredential(ak.handle, ek.handle, [PASSWORD, session], blob, secret)
-          return unwrap('TPM2B_DIGEST', info, MAX_SECRET)
-        } catch (cause) {
-          // libtpms before 0.10 answers so to a secret for another EK (libtpms#444). A TPM that has really failed
-          // would have refused the session's policy before.
-          if (!isParameterRefused(cause) && !hasRc(cause, RC.FAILURE)) throw cause
-          const text = 'the credential was not made for the EK and the AK of this TPM'
-          throw new TpmError('CREDENTIAL_REFUSED', text, { rc: rcOf(cause), command: 'ActivateCredential' }, { cause })
-        }
-      }),
-    ),
+  const ak = keeper.getAnew()
+  return withEk(connection, order, (ek) =>
+    withEkAuthorised(connection, ek, (session) => {
+      try {
+        const [info] = connection.commands.ActivateCredential(ak.handle, ek.handle, [PASSWORD, session], blob, secret)
+        return unwrap('TPM2B_DIGEST', info, MAX_SECRET)
+      } catch (cause) {
+        // libtpms before 0.10 answers so to a secret for another EK (libtpms#444). A TPM that has really failed
+        // would have refused the session's policy before.
+        if (!isParameterRefused(cause) && !hasRc(cause, RC.FAILURE)) throw cause
+        const text = 'the credential was not made for the EK and the AK of this TPM'
+        throw new TpmError('CREDENTIAL_REFUSED', text, { rc: rcOf(cause), command: 'ActivateCredential' }, { cause })
+      }
+    }),
   )
 }
 

@@ -1,7 +1,6 @@
 import { concat } from '../core/bytes.ts'
 import type { Handlers } from '../device/serve.ts'
 import { akKeeper, type AkKeeper } from './ak-keeper.ts'
-import { withAk } from './attestation-key.ts'
 import type { TpmCalls, TpmChildConfig } from './calls.ts'
 import { readClock } from './clock.ts'
 import type { TpmConnection } from './commands.ts'
@@ -72,8 +71,11 @@ export function tpmHandlers(connect: () => TpmConnection, config: TpmChildConfig
   return {
     endorsementKey: () => reading((tpm) => showEk(tpm, ek)),
     attestationKey: () =>
-      reading((tpm) => withAk(tpm, akHandle, (ak) => ({ public: ak.public, name: sha256Name(ak.public) }))),
-    activateCredential: (challenge) => reading((tpm) => activateCredential(tpm, { akHandle, ek }, challenge)),
+      reading((_, keeper) => {
+        const ak = keeper.getAnew()
+        return { public: ak.public, name: sha256Name(ak.public) }
+      }),
+    activateCredential: (challenge) => reading((tpm, ak) => activateCredential(tpm, ak, ek, challenge)),
     readPcrs: (selection) =>
       reading((tpm) => {
         const values = readPcrs(tpm, selection)

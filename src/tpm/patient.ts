@@ -18,6 +18,7 @@ export function patient(connection: TpmConnection, patienceMs: number): TpmConne
   ) as unknown as TpmCommands
   return {
     commands,
+    send: (name, code, parameters) => persist(() => connection.send(name, code, parameters), patienceMs),
     forget: (object) => connection.forget(object),
     flush: (tpmHandle) => persist(() => connection.flush(tpmHandle), patienceMs),
     close: () => connection.close(),

@@ -1,17 +1,17 @@
 import { Reader } from '../core/reader.ts'
 import { Writer } from '../core/writer.ts'
 import { bankOf, BANKS, type BankName, type PcrValues } from '../tcg/bank.ts'
-import type { TpmCommands, TpmConnection } from './commands.ts'
+import type { TpmConnection } from './commands.ts'
 import { TpmError } from './error.ts'
+import { pcrRead } from './pcr-read.ts'
 
 /** The values of every PCR of every bank that is allocated. */
 export type PcrBanks = ReadonlyMap<BankName, PcrValues>
 
 const TPM_CAP_PCRS = 0x00000005
-/** As many banks as a TPML_PCR_SELECTION may have, and select bytes, and digests a read (TPM 2.0 Part 2, 10.9.7, 10.6.1, 10.9.5). */
+/** As many banks as a TPML_PCR_SELECTION may have, and select bytes (TPM 2.0 Part 2, 10.9.7, 10.6.1). */
 const MAX_BANKS = 16
 const MAX_SELECT_BYTES = 4
-const MAX_DIGESTS = 8
 const MAX_ATTEMPTS = 8
 
 interface Allocated {
@@ -26,19 +26,20 @@ interface Allocated {
  *
  * @throws TpmError `PCRS_MOVING`, `RESPONSE_UNEXPECTED`
  */
-export function readPcrBanks({ commands }: TpmConnection): PcrBanks {
-  const [, data] = commands.GetCapability([], TPM_CAP_PCRS, 0, 1)
+export function readPcrBanks(connection: TpmConnection): PcrBanks {
+  const [, data] = connection.commands.GetCapability([], TPM_CAP_PCRS, 0, 1)
   const reader = new Reader(data)
   if (reader.u32() !== TPM_CAP_PCRS) throw new TpmError('RESPONSE_UNEXPECTED', 'expected the capability of PCRs')
   const allocated = readAllocated(reader)
+  reader.end('TPML_PCR_SELECTION')
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const banks = readOnce(commands, allocated)
+    const banks = readOnce(connection, allocated)
     if (banks !== undefined) return banks
   }
   throw new TpmError('PCRS_MOVING', `the PCRs changed during each of ${MAX_ATTEMPTS} attempts to read them`)
 }
 
-function readOnce(commands: TpmCommands, allocated: readonly Allocated[]): PcrBanks | undefined {
+function readOnce(connection: TpmConnection, allocated: readonly Allocated[]): PcrBanks | undefined {
   const banks = new Map<BankName, PcrValues>()
   let counter: number | undefined
   for (const { algorithm, pcrs, selectBytes } of allocated) {
@@ -46,16 +47,17 @@ function readOnce(commands: TpmCommands, allocated: readonly Allocated[]): PcrBa
     if (bank === undefined || pcrs.length === 0) continue
     const values = new Map<number, Uint8Array>()
     for (let left = pcrs; left.length > 0; left = pcrs.filter((pcr) => !values.has(pcr))) {
-      const [updateCounter, read, digests] = commands.PCR_Read([], encode({ algorithm, pcrs: left, selectBytes }))
-      if (counter !== undefined && updateCounter !== counter) return undefined
-      counter = updateCounter
-      const [given] = readAllocated(new Reader(read))
-      const parts = readDigests(digests, BANKS[bank].length)
+      const selection = encode({ algorithm, pcrs: left, selectBytes })
+      const part = pcrRead(connection, selection, readAllocated, BANKS[bank].length)
+      if (counter !== undefined && part.updateCounter !== counter) return undefined
+      counter = part.updateCounter
+      const [given, ...others] = part.given
       const known = given?.algorithm === algorithm && given.pcrs.every((pcr) => left.includes(pcr))
-      if (!known || parts.length === 0 || parts.length !== given.pcrs.length) {
+      const isWhole = part.values.length > 0 && part.values.length === given?.pcrs.length && others.length === 0
+      if (!known || !isWhole) {
         throw new TpmError('RESPONSE_UNEXPECTED', `expected values of the PCRs ${left.join(',')} of ${bank}`)
       }
-      parts.forEach((value, i) => values.set(given.pcrs[i] ?? -1, value))
+      part.values.forEach((value, i) => values.set(given.pcrs[i] ?? -1, value))
     }
     banks.set(bank, values)
   }
@@ -79,7 +81,6 @@ function readAllocated(reader: Reader): readonly Allocated[] {
     const pcrs = Array.from({ length: 8 * selectBytes }, (_, pcr) => pcr)
     return { algorithm, selectBytes, pcrs: pcrs.filter((pcr) => ((select[pcr >> 3] ?? 0) >> (pcr & 7)) & 1) }
   })
-  reader.end('TPML_PCR_SELECTION')
   return banks
 }
 
@@ -87,14 +88,4 @@ function encode({ algorithm, pcrs, selectBytes }: Allocated): Uint8Array {
   const select = new Uint8Array(selectBytes)
   for (const pcr of pcrs) select[pcr >> 3] = (select[pcr >> 3] ?? 0) | (1 << (pcr & 7))
   return new Writer().u32(1).u16(algorithm).u8(selectBytes).bytes(select).finish()
-}
-
-function readDigests(tpmlDigest: Uint8Array, length: number): Uint8Array[] {
-  const reader = new Reader(tpmlDigest)
-  const digests = Array.from({ length: Math.min(reader.u32(), MAX_DIGESTS) }, () => reader.sized16(length))
-  reader.end('TPML_DIGEST')
-  if (digests.some((digest) => digest.length !== length)) {
-    throw new TpmError('RESPONSE_UNEXPECTED', `expected PCR values of ${length} bytes`)
-  }
-  return digests
 }

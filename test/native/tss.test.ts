@@ -85,12 +85,31 @@ describe('Tss', () => {
   })
 
   it('refuses wire bytes that are cut off or too long before the TPM sees them', () => {
-    const read = (selection: number[]) => tss.commands.PCR_Read([], Uint8Array.from(selection))
-    assert.equal(read([0, 0, 0, 1, 0, 0x0b, 3, 1, 0, 0])[2].length, 4 + 2 + 32)
-    assert.throws(() => read([0, 0, 0, 1, 0, 0x0b, 3, 1]), TssError)
-    assert.throws(() => read([0xff, 0xff, 0xff, 0xff]), TssError)
-    assert.throws(() => read([]), TssError)
-    assert.throws(() => read([0, 0, 0, 1, 0, 0x0b, 3, 1, 0, 0, 0]), RangeError)
+    const start = (symmetric: number[]) =>
+      tss.commands.StartAuthSession(0xfff, 0xfff, [], null, 0, Uint8Array.from(symmetric), 0x0b)
+    const [session] = start([0, 0x10])
+    tss.commands.FlushContext(session)
+    const refusedHere = (error: unknown) => error instanceof TssError && error.command.endsWith('TPMT_SYM_DEF')
+    assert.throws(() => start([0]), refusedHere)
+    assert.throws(() => start([0xff, 0xff]), refusedHere)
+    assert.throws(() => start([]), refusedHere)
+    assert.throws(() => start([0, 0x10, 0]), RangeError)
+  })
+
+  it('sends the bytes of a command past Esys, and gives return codes in the same way', () => {
+    const [readClock, unknown] = [0x181, 0x3fff]
+    assert.equal(tss.send('ReadClock', readClock, new Uint8Array()).length, 8 + 8 + 4 + 4 + 1)
+    assert.throws(
+      () => tss.send('Unknown', unknown, new Uint8Array()),
+      (error) => {
+        assert.ok(error instanceof TssError)
+        assert.deepEqual([error.code, error.rc, error.command], ['CALL_FAILED', 0x143, 'Unknown'])
+        return true
+      },
+    )
+    assert.throws(() => tss.send('ReadClock', readClock, new Uint8Array(1025)), RangeError)
+    // The next command finds the connection as Esys needs it.
+    tss.commands.ReadClock([])
   })
 
   it('refuses more than three sessions', () => {
@@ -102,5 +121,6 @@ describe('Tss', () => {
     other.close()
     other.close()
     assert.throws(() => other.commands.ReadClock([]), TypeError)
+    assert.throws(() => other.send('ReadClock', 0x181, new Uint8Array()), TypeError)
   })
 })
