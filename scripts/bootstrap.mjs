@@ -59,6 +59,10 @@ const groups = {
     // A module that gives keys away, for the probe.
     { package: 'libnss3', there: () => library('libsoftokn3.so') },
     { package: 'libnss3-tools', there: () => program('certutil') },
+    { package: 'dbus-daemon', there: () => program('dbus-daemon') },
+    // In sbin, which is not on everybody's path.
+    { package: 'tpm2-abrmd', there: () => program('tpm2-abrmd') || existsSync('/usr/sbin/tpm2-abrmd') },
+    { package: 'libtss2-tcti-tabrmd0', there: () => library('libtss2-tcti-tabrmd.so.0') },
   ],
   analysis: [
     { package: 'python3-venv', there: () => python('import ensurepip, venv') },

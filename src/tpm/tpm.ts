@@ -62,6 +62,7 @@ export class Tpm {
         patienceMs: deadlineMs / 2,
         ...(config.ek && { ek: config.ek }),
       } satisfies TpmChildConfig,
+      environment: tcti.startsWith('tabrmd') ? busEnvironment() : {},
       deadlineMs,
       startDeadlineMs: Math.max(deadlineMs, START_DEADLINE_MS),
       revive: reviveTpmError,
@@ -213,4 +214,11 @@ const REPEATABLE: ReadonlySet<string> = new Set<keyof TpmCalls>([
 function requireQualifyingData({ length }: Uint8Array): void {
   if (length <= MAX_QUALIFYING_DATA) return
   throw new RangeError(`expected at most ${MAX_QUALIFYING_DATA} bytes of qualifying data, found ${length}`)
+}
+
+/** Where the message bus of tpm2-abrmd is, if not where it always is (D-Bus Specification, "Well-known Message Bus Instances"). */
+function busEnvironment(): Record<string, string> {
+  const names = ['DBUS_SYSTEM_BUS_ADDRESS', 'DBUS_SESSION_BUS_ADDRESS', 'XDG_RUNTIME_DIR']
+  const entries = names.map((name) => [name, process.env[name]] as const)
+  return Object.fromEntries(entries.filter((entry): entry is readonly [string, string] => entry[1] !== undefined))
 }
