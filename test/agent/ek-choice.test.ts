@@ -16,7 +16,8 @@ describe('ekChoiceOf', function () {
   before(async () => {
     rig = await EnrolRig.make()
     host = await rig.startTpm('one')
-    await Promise.all([rig.startLedger(), rig.startHsms()])
+    const { ledger } = await rig.startLedger()
+    await rig.startHsms(ledger)
   })
   after(() => rig.stop())
 

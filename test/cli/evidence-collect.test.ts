@@ -24,7 +24,9 @@ describe('attestry evidence collect', function () {
 
   before(async () => {
     rig = await EnrolRig.make()
-    ;[host] = await Promise.all([rig.startTpm('one'), rig.startHsms(), rig.startLedger()])
+    host = await rig.startTpm('one')
+    const { ledger } = await rig.startLedger()
+    await rig.startHsms(ledger)
     config = await rig.writeConfiguration('agent', host, 1)
     const isRoot = (der: Uint8Array) => {
       const { subjectName, issuerName } = parseCertificate(der)
