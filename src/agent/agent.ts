@@ -3,6 +3,7 @@ import { vmmHash } from '../evidence/vmm-hash.ts'
 import type { Hsm } from '../hsm/hsm.ts'
 import { readDeployment } from '../ledger/deployment.ts'
 import { Ledger } from '../ledger/ledger.ts'
+import type { Host } from '../ledger/state.ts'
 import { sha256 } from '../record/hash.ts'
 import type { ReceiptGroup } from '../record/receipt.ts'
 import { primaryQualifiedName } from '../tcg/name.ts'
@@ -18,6 +19,7 @@ import { Gate } from './gate.ts'
 import { Journal } from './journal.ts'
 import { jsonLog, type Log } from './log.ts'
 import { openHsm } from './open-hsm.ts'
+import { pinnedTpm, type PinnedTpm } from './pinned-tpm.ts'
 import { profileOf } from './propose.ts'
 import { ReceiptSigner } from './receipt-signer.ts'
 import { readinessOf, statusOf, type StatusParts } from './status.ts'
@@ -51,27 +53,32 @@ export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promi
   started.defer(() => ledger.close())
   const tpm = new Tpm(tpmConfig)
   started.defer(() => tpm.close())
+  const { hostId, host } = await identify(tpm, ledger)
+  const pinned = pinnedTpm(tpm, { hostId: fromHex(hostId, 32), akQualifiedName: fromHex(host.akQualifiedName, 32) })
   // Before the HSM: a sealed PIN opens by what the PCRs say, which must be what the files are now.
   const profile = profileOf(config)
-  const watch = await watchVmm(tpm, profile, vmm.log, ({ kind, name }) => log('warn', 'vmm.changed', { kind, name }))
+  const watch = await watchVmm(pinned, profile, vmm.log, ({ kind, name }) => log('warn', 'vmm.changed', { kind, name }))
   started.defer(() => watch.close())
   const hsm = openHsm(config, deployment)
   started.defer(() => hsm.close())
-  const { hostId, ledgerAddress } = await identify(tpm, hsm, ledger)
+  const ledgerAddress = await enrolledAddress(hsm, hostId, host)
 
   const { address: auditLog } = deployment.contracts.auditLog
   const journal = Journal.open(config.state, { hostId, chainId: deployment.chainId, auditLog })
   started.defer(() => journal.close())
   const signTransaction = (unsigned: Hex) => hsm.sign({ kind: 'transaction', unsigned })
   const signer = { address: ledgerAddress, signTransaction }
-  const batcher = new Batcher({ hostId, selection: vmm.selection, tpm, ledger, signer, journal }, log)
-  await checkCounter(journal, tpm)
+  const batcher = new Batcher({ hostId, selection: vmm.selection, tpm: pinned, ledger, signer, journal }, log)
+  await checkCounter(journal, pinned)
   await batcher.reconcile()
 
-  const measure = async () => {
+  const measureBy = (of: Pick<PinnedTpm, 'readPcrs'>) => async () => {
     await watch.verifyComponents()
-    return vmmHash(vmm.selection, await tpm.readPcrs(vmm.selection))
+    return vmmHash(vmm.selection, await of.readPcrs(vmm.selection))
   }
+  // Before and after each operation, where a quote would take too long: its record is proven by the quote of its batch.
+  const measure = measureBy(tpm)
+  const measured = await measureBy(pinned)()
 
   const interrupted = recordInterrupted(journal, now())
   batcher.start()
@@ -102,7 +109,7 @@ export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promi
   started.defer(() => gate.close())
   await gate.open()
 
-  log('info', 'agent.started', { hostId, ledgerAddress, vmmHash: await measure(), interrupted, pid: process.pid })
+  log('info', 'agent.started', { hostId, ledgerAddress, vmmHash: measured, interrupted, pid: process.pid })
   const running = started.move()
   return {
     hostId,
@@ -115,11 +122,10 @@ export async function runAgent(config: AgentConfig, log: Log = stderrLog): Promi
   }
 }
 
-/** Finds out which host this is, and that the ledger knows it with these very keys. @throws AgentError */
-async function identify(tpm: Tpm, hsm: Hsm, ledger: Ledger): Promise<{ hostId: Hex; ledgerAddress: Hex }> {
+/** Finds out which host this is, and that the ledger knows it with this very TPM. @throws AgentError */
+async function identify(tpm: Tpm, ledger: Ledger): Promise<{ readonly hostId: Hex; readonly host: Host }> {
   const ek = await tpm.endorsementKey()
   const ak = await tpm.attestationKey()
-  const { address: ledgerAddress } = await hsm.ledgerKey()
   const hostId = sha256(ek.public)
   const host = await ledger.host(hostId)
   if (host.status === 'None') {
@@ -129,13 +135,17 @@ async function identify(tpm: Tpm, hsm: Hsm, ledger: Ledger): Promise<{ hostId: H
   if (!equal(fromHex(host.akQualifiedName, 32), primaryQualifiedName(ak.public).subarray(2))) {
     throw new AgentError('HOST_AK_MISMATCH', `the host ${hostId} is enrolled with another attestation key`)
   }
-  if (host.ledgerAddress.toLowerCase() !== ledgerAddress) {
-    throw new AgentError(
-      'HOST_ADDRESS_MISMATCH',
-      `the host ${hostId} is enrolled with the ledger address ${host.ledgerAddress}, the HSM has ${ledgerAddress}`,
-    )
-  }
-  return { hostId, ledgerAddress }
+  return { hostId, host }
+}
+
+/** The address that the HSM signs for, which must be the host's on the ledger. @throws AgentError */
+async function enrolledAddress(hsm: Hsm, hostId: Hex, { ledgerAddress }: Host): Promise<Hex> {
+  const { address } = await hsm.ledgerKey()
+  if (ledgerAddress.toLowerCase() === address) return address
+  throw new AgentError(
+    'HOST_ADDRESS_MISMATCH',
+    `the host ${hostId} is enrolled with the ledger address ${ledgerAddress}, the HSM has ${address}`,
+  )
 }
 
 /** Waits for operations under way; past the grace nobody waits for the ledger any more. */

@@ -7,16 +7,16 @@ import { qualifyingData } from '../record/binding.ts'
 import { leafOf, type OperationRecord } from '../record/record.ts'
 import { rootOf } from '../record/tree.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
-import type { Tpm } from '../tpm/tpm.ts'
 import { nextCounter } from './counter.ts'
 import type { Batch } from './journal-entry.ts'
 import type { Journal } from './journal.ts'
+import type { PinnedTpm } from './pinned-tpm.ts'
 
 /** What batches are made with. */
 export interface BatchParts {
   readonly hostId: Hex
   readonly selection: PcrSelection
-  readonly tpm: Tpm
+  readonly tpm: Pick<PinnedTpm, 'quote' | 'readCounter' | 'incrementCounter'>
   readonly ledger: Ledger
   readonly signer: TransactionSigner
   readonly journal: Journal

@@ -1,9 +1,9 @@
-import type { Tpm } from '../tpm/tpm.ts'
 import { JournalError } from './error.ts'
 import type { CounterMark } from './journal-entry.ts'
 import type { Journal } from './journal.ts'
+import type { PinnedTpm } from './pinned-tpm.ts'
 
-type Counter = Pick<Tpm, 'readCounter' | 'incrementCounter'>
+type Counter = Pick<PinnedTpm, 'readCounter' | 'incrementCounter'>
 
 /**
  * Compares the TPM's NV counter with the journal's mark, at a start. The counter rises with every batch and cannot be set

@@ -23,8 +23,13 @@ export interface TpmCalls {
   }
   readClock(params: undefined): TpmClock
   readLockout(params: undefined): LockoutState
-  readCounter(params: undefined): bigint
-  incrementCounter(params: undefined): bigint
+  readCounter(params: CounterOf): bigint
+  incrementCounter(params: CounterOf): bigint
+}
+
+/** Whose counter it must be shown to be; of any TPM where it is left out. */
+export interface CounterOf {
+  readonly hostId?: Uint8Array | undefined
 }
 
 /** What the device process needs to know. */

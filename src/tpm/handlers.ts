@@ -1,14 +1,16 @@
 import { concat } from '../core/bytes.ts'
 import type { Handlers } from '../device/serve.ts'
 import { akKeeper, type AkKeeper } from './ak-keeper.ts'
-import type { TpmCalls, TpmChildConfig } from './calls.ts'
+import type { CounterOf, TpmCalls, TpmChildConfig } from './calls.ts'
 import { readClock } from './clock.ts'
-import type { TpmConnection } from './commands.ts'
+import { PASSWORD } from './commands.ts'
+import type { Handle, TpmConnection } from './commands.ts'
 import { activateCredential } from './credential.ts'
 import { DEFAULT_EK_ORDER } from './ek-place.ts'
 import { showEk } from './endorsement-key.ts'
 import { asTpmError } from './error.ts'
 import { explained } from './explained.ts'
+import { withHostSession } from './host-session.ts'
 import { flushLeftovers } from './leftovers.ts'
 import { readLockout } from './lockout.ts'
 import { sha256Name } from './name.ts'
@@ -64,9 +66,12 @@ export function tpmHandlers(connect: () => TpmConnection, config: TpmChildConfig
       throw asTpmError(error)
     }
   }
-  const reading = <T>(work: (tpm: TpmConnection, ak: AkKeeper) => T): T => again(work, ['flush', 'reopen'])
-  // Not after the connection was lost: the TPM may have done it. Without room it has not.
-  const changing = <T>(work: (tpm: TpmConnection) => T): T => again(work, ['flush'])
+  const reading = <T>(work: (tpm: TpmConnection, ak: AkKeeper) => T): T => again(work, ['flush', 'renew', 'reopen'])
+  // Not after the connection was lost: the TPM may have done it. Without room, or what it needs, it has not.
+  const changing = <T>(work: (tpm: TpmConnection) => T): T => again(work, ['flush', 'renew'])
+
+  const authorised = <T>(tpm: TpmConnection, { hostId }: CounterOf, work: (session: Handle) => T): T =>
+    hostId === undefined ? work(PASSWORD) : withHostSession(tpm, ek, hostId, work)
 
   return {
     endorsementKey: () => reading((tpm) => showEk(tpm, ek)),
@@ -88,7 +93,8 @@ export function tpmHandlers(connect: () => TpmConnection, config: TpmChildConfig
       reading((tpm, ak) => quoteWithPcrs(tpm, ak, selection, qualifyingData)),
     readClock: () => reading(readClock),
     readLockout: () => reading(readLockout),
-    readCounter: () => reading((tpm) => readCounter(tpm, nvIndex)),
-    incrementCounter: () => changing((tpm) => incrementCounter(tpm, nvIndex)),
+    readCounter: (of) => reading((tpm) => authorised(tpm, of, (session) => readCounter(tpm, nvIndex, session))),
+    incrementCounter: (of) =>
+      changing((tpm) => authorised(tpm, of, (session) => incrementCounter(tpm, nvIndex, session))),
   }
 }

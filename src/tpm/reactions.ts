@@ -5,12 +5,14 @@ import { hasRc, RC, rcOf } from './rc.ts'
  *
  * - `wait`: the TPM has not begun; the same command again, after a pause, for a part of the call's deadline
  * - `flush`: the TPM is full; what crashed processes left in it is flushed, and the call is made once more
- * - `reopen`: the way to the TPM, or what the call had put into the TPM, is gone; a call that only reads is made once
- *   more on a new connection, any other is reported
+ * - `renew`: what the command names is gone from the TPM, which has not done it; the call is made once more on a new
+ *   connection
+ * - `reopen`: the way to the TPM is gone, or the answer is no use; a call that only reads is made once more on a new
+ *   connection, any other is reported
  * - `report`: the caller is told; the next call has a new connection
  * - `restart`: the caller is told; the next call has a new process
  */
-export type Reaction = 'wait' | 'flush' | 'reopen' | 'report' | 'restart'
+export type Reaction = 'wait' | 'flush' | 'renew' | 'reopen' | 'report' | 'restart'
 
 /** A return code that is answered by something, and what it says. */
 export interface KnownCode {
@@ -31,7 +33,7 @@ const full = (name: string): KnownCode => ({
 const busy = (name: string, meaning: string): KnownCode => ({ name, reaction: 'wait', meaning })
 const gone = (name: string): KnownCode => ({
   name,
-  reaction: 'reopen',
+  reaction: 'renew',
   meaning: 'what the command names is not in the TPM: it was reset, or another program flushed it',
 })
 const refused = (name: string, meaning: string): KnownCode => ({ name, reaction: 'report', meaning })
@@ -95,6 +97,6 @@ export function knownCode(error: unknown): KnownCode | undefined {
 /** What is to be done about an error. @returns `report` for what is unknown */
 export function reactionTo(error: unknown): Reaction {
   // What a kept handle names was removed: the TPM says it with the place in the command, which differs.
-  if (hasRc(error, RC.HANDLE)) return 'reopen'
+  if (hasRc(error, RC.HANDLE)) return 'renew'
   return knownCode(error)?.reaction ?? 'report'
 }

@@ -176,19 +176,26 @@ export class Tpm {
     return this.#device.call('readClock', undefined)
   }
 
-  /** The NV counter: 0n before the first increment. @throws TpmError `NV_UNSUITABLE` */
-  readCounter(): Promise<bigint> {
-    return this.#device.call('readCounter', undefined)
+  /**
+   * The NV counter: 0n before the first increment, and where there is none.
+   *
+   * @param hostId SHA-256 of the EK whose TPM it must be, 32 bytes: its value is then protected on its way by a session salted
+   *   to that EK. Where it is left out, nothing shows that the value is the TPM's.
+   * @throws TpmError `NV_UNSUITABLE`, `EK_MISMATCH`
+   */
+  readCounter(hostId?: Uint8Array): Promise<bigint> {
+    return this.#device.call('readCounter', { hostId })
   }
 
   /**
    * Adds one to the NV counter and returns its new value. After a DeviceError it is not known whether it was
    * incremented; doing it again is harmless, since it may skip values.
    *
-   * @throws TpmError `NV_UNSUITABLE`
+   * @param hostId as for `readCounter`
+   * @throws TpmError `NV_UNSUITABLE`, `EK_MISMATCH`
    */
-  incrementCounter(): Promise<bigint> {
-    return this.#device.call('incrementCounter', undefined)
+  incrementCounter(hostId?: Uint8Array): Promise<bigint> {
+    return this.#device.call('incrementCounter', { hostId })
   }
 
   /** Lets the call that is running finish, refuses those that wait, and ends the process. */
