@@ -29,7 +29,7 @@ export async function tpmSuite(say: (text: string) => void): Promise<SuiteResult
   return ratioResult([...(await deviceRows(say)), ...eventLogRows(say), ...imaLogRows(say)])
 }
 
-export async function deviceRows(say: (text: string) => void): Promise<readonly BenchRow[]> {
+async function deviceRows(say: (text: string) => void): Promise<readonly BenchRow[]> {
   const dir = await mkdtemp(join(tmpdir(), 'attestry-bench-'))
   await manufactureSwtpm(dir)
   const { process: swtpm, tcti } = await startSwtpm(dir)
