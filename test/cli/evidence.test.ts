@@ -20,6 +20,7 @@ const asked = (capture: string) => ['--nonce', vector(`${capture}/quote_nonce.he
 
 const BASELINE = '01-ovmf-baseline'
 const CHANGED = '02-ovmf-cmdline-vmm-changed'
+const SECURE_BOOT = '04-ovmf-secureboot-shim-grub'
 
 interface Result {
   readonly ok: boolean
@@ -57,7 +58,37 @@ describe('attestry evidence', function () {
     assert.equal(code, 1)
     assert.equal(result.ok, false)
     const failed = result.claims.filter(({ status }) => status === 'fail').map(({ name }) => name)
-    assert.ok(failed.includes('command-line') && failed.includes('ima:/mnt/vmm/bin/fake-vmm'), failed.join(', '))
+    // Another boot of another TPM: its key is none of the policy's. What differs beyond that is what was changed.
+    assert.deepEqual(failed, [
+      'attestation-key',
+      'command-line',
+      'ima-files',
+      'ima:/mnt/vmm/bin/fake-vmm',
+      'ima:/mnt/vmm/etc/agent.conf',
+      'ima:/mnt/vmm/etc/agent.conf',
+    ])
+  })
+
+  it('lists whether Secure Boot was on, under the policy made of that host and under another’s', async () => {
+    const own = join(dir, 'secure-boot.toml')
+    const made = await attestry('evidence', 'policy', ...filesOf(SECURE_BOOT), '--out', own, '--json')
+    assert.equal(made.code, 0, made.stdout)
+    const under = async (file: string) => {
+      const { code, result } = await appraise(...filesOf(SECURE_BOOT), '--policy', file, ...asked(SECURE_BOOT))
+      const { status, expected, found } = result.claims.find(({ name }) => name === 'secure-boot') ?? {}
+      return { code, ok: result.ok, status, expected, found }
+    }
+    assert.deepEqual(await under(own), { code: 0, ok: true, status: 'pass', expected: 'on', found: 'on' })
+    assert.deepEqual(await under(policy), { code: 1, ok: false, status: 'fail', expected: 'off', found: 'on' })
+    const ended = await attestry(
+      'evidence',
+      'appraise',
+      ...filesOf(SECURE_BOOT),
+      '--policy',
+      own,
+      ...asked(SECURE_BOOT),
+    )
+    assert.match(ended.stdout, /^pass {2}secure-boot\b.*on$/m)
   })
 
   it('says in words, within 80 columns, what was expected and what was found', async () => {
