@@ -68,8 +68,9 @@ describe('docs/operators.md', () => {
       )
     }
 
-    /** Where the PIN is has two forms, of which a file has one. */
+    /** Where the PIN is has two forms, of which a file has one; an EK need not be named. */
     function alternatives(section: object): object {
+      if ('nvIndex' in section) return { ek: {}, ...section }
       if (!('pin' in section)) return section
       const { pin, ...rest } = section
       const { path } = pin as { path: string }
