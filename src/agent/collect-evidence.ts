@@ -6,6 +6,7 @@ import { pcrDigest } from '../evidence/vmm-hash.ts'
 import { decodeTpmsQuote } from '../tcg/tpms-attest.ts'
 import type { PcrValues } from '../tcg/bank.ts'
 import type { PcrSelection } from '../tcg/pcr-selection.ts'
+import { TpmError } from '../tpm/error.ts'
 import type { Tpm } from '../tpm/tpm.ts'
 import { CollectError } from './collect-error.ts'
 
@@ -13,7 +14,8 @@ import { CollectError } from './collect-error.ts'
 export interface LogPaths {
   readonly eventLog: string
   readonly imaLog: string
-  readonly vmmLog: string
+  /** Left out where nobody says that the VMM is measured. */
+  readonly vmmLog?: string
 }
 
 /** Where Linux gives the logs that firmware and IMA wrote (with securityfs mounted). */
@@ -41,7 +43,7 @@ export async function collectEvidence(options: {
   readonly logs: LogPaths
 }): Promise<Evidence> {
   const { tpm, selection, nonce, logs } = options
-  const ek = await tpm.endorsementKey()
+  const endorsement = await endorsementOf(tpm)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const values = await tpm.readPcrs(selection)
     const quote = await tpm.quote(selection, nonce)
@@ -49,12 +51,12 @@ export async function collectEvidence(options: {
     const [eventLog, imaLog, vmmLog] = await Promise.all([
       readLog(logs.eventLog),
       readLog(logs.imaLog),
-      readLog(logs.vmmLog),
+      logs.vmmLog === undefined ? undefined : readLog(logs.vmmLog),
     ])
     if (!isSame(values, await tpm.readPcrs(selection))) continue
     return {
       quote,
-      endorsement: { ekPublic: ek.public, ekCertificate: ek.certificate, intermediates: ek.intermediates },
+      ...(endorsement === undefined ? {} : { endorsement }),
       pcrs: new Map([[selection.bank, values]]),
       ...(eventLog === undefined ? {} : { eventLog }),
       ...(imaLog === undefined ? {} : { imaLog }),
@@ -62,6 +64,17 @@ export async function collectEvidence(options: {
     }
   }
   throw new CollectError('PCR_MOVED', `the PCRs changed during each of ${ATTEMPTS} attempts to quote them`)
+}
+
+/** EK, certificate and what stands above it; undefined where the TPM has no certificate: a policy may do without. */
+async function endorsementOf(tpm: Pick<Tpm, 'endorsementKey'>): Promise<Evidence['endorsement']> {
+  try {
+    const { public: ekPublic, certificate, intermediates } = await tpm.endorsementKey()
+    return { ekPublic, ekCertificate: certificate, intermediates }
+  } catch (error) {
+    if (error instanceof TpmError && error.code === 'EK_CERTIFICATE_MISSING') return undefined
+    throw error
+  }
 }
 
 function isSame(before: PcrValues, after: PcrValues): boolean {

@@ -12,6 +12,8 @@ import { readTrustStore } from './trust-store.ts'
 
 /** What was added. */
 export interface Added {
+  /** `marked`: it was there, and counts as hardware now; `none`: all was as asked already. */
+  readonly change: 'added' | 'marked' | 'none'
   readonly kind: 'root' | 'intermediate' | 'revocation-list'
   /** The subject, or whose list it is. */
   readonly name: string
@@ -60,17 +62,17 @@ async function addCertificate(
     throw new AuditError('TRUST_STORE_NOT_ROOT', `"${subject}" is an intermediate: only roots are named as hardware`)
   }
   const file = `${fingerprint.slice(2, 18)}.pem`
-  if (certificatesIn(directory).some((one) => one.fingerprint === fingerprint)) {
-    throw new AuditError('TRUST_STORE_DUPLICATE', `"${subject}" (${fingerprint}) is in ${directory} already`)
-  }
+  const there = certificatesIn(directory).some((one) => one.fingerprint === fingerprint)
+  const marked = existsSync(join(directory, HARDWARE_DIRECTORY, file))
   // The mark first: a root without it would be taken for software's, one with nothing but it is not trusted at all.
-  if (hardware) {
+  if (hardware && !marked) {
     mkdirSync(join(directory, HARDWARE_DIRECTORY), { recursive: true })
     writeDurably(join(directory, HARDWARE_DIRECTORY, file), writePem(block))
   }
-  writeDurably(join(directory, file), writePem(block))
+  if (!there) writeDurably(join(directory, file), writePem(block))
   const kind = root ? 'root' : 'intermediate'
-  return { kind, name: subject, fingerprint, file, warnings: warningsOf(certificate, at) }
+  const change = !there ? 'added' : hardware && !marked ? 'marked' : 'none'
+  return { change, kind, name: subject, fingerprint, file, warnings: warningsOf(certificate, at) }
 }
 
 async function addList(directory: string, block: PemBlock, at: Date): Promise<Added> {
@@ -80,7 +82,15 @@ async function addList(directory: string, block: PemBlock, at: Date): Promise<Ad
   const { lists, leastNumbers } = readRevocationStore(directory)
   const least = leastNumbers.get(issuer)
   if (lists.some((one) => one.list.fingerprint === list.fingerprint)) {
-    throw new AuditError('TRUST_STORE_DUPLICATE', `list ${list.number} of "${list.issuer}" is in ${directory} already`)
+    const file = lists.find((one) => one.list.fingerprint === list.fingerprint)?.file ?? ''
+    return {
+      change: 'none',
+      kind: 'revocation-list',
+      name: list.issuer,
+      fingerprint: list.fingerprint,
+      file,
+      warnings: [],
+    }
   }
   if (least !== undefined && list.number <= least) {
     const found = `number ${least} was seen, this one has ${list.number}`
@@ -97,7 +107,7 @@ async function addList(directory: string, block: PemBlock, at: Date): Promise<Ad
   writeDurably(join(directory, SEEN_FILE), `${JSON.stringify(seen, undefined, 2)}\n`)
   for (const old of lists) if (listIssuer(old.list) === issuer) rmSync(join(directory, old.file), { force: true })
   const warnings = list.nextUpdate < at ? [`it was to be replaced by ${list.nextUpdate.toISOString()}`] : []
-  return { kind: 'revocation-list', name: list.issuer, fingerprint: list.fingerprint, file, warnings }
+  return { change: 'added', kind: 'revocation-list', name: list.issuer, fingerprint: list.fingerprint, file, warnings }
 }
 
 function parsed(der: Uint8Array): Certificate {

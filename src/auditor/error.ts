@@ -9,7 +9,6 @@ import { CodedError } from '../core/error.ts'
  * - `TRUST_STORE_PRIVATE_KEY`: a file with a private key in it, which belongs nowhere near a trust store
  * - `TRUST_STORE_NOT_AUTHORITY`: a certificate that may issue none, or a root whose signature is not its own
  * - `TRUST_STORE_NOT_ROOT`: hardware is told by its root, and this is none
- * - `TRUST_STORE_DUPLICATE`: what is to be added is there already
  * - `TRUST_STORE_UNWRITABLE`: the directory, or a file in it, cannot be written
  * - `REVOCATION_LIST_OLDER`: a revocation list older than one that was seen before
  * - `REVOCATION_LIST_UNKNOWN`: a revocation list that no authority of the trust store signed
@@ -22,7 +21,6 @@ export type AuditErrorCode =
   | 'TRUST_STORE_PRIVATE_KEY'
   | 'TRUST_STORE_NOT_AUTHORITY'
   | 'TRUST_STORE_NOT_ROOT'
-  | 'TRUST_STORE_DUPLICATE'
   | 'TRUST_STORE_UNWRITABLE'
   | 'REVOCATION_LIST_OLDER'
   | 'REVOCATION_LIST_UNKNOWN'

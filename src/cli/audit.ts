@@ -4,14 +4,13 @@ import { auditLedger } from '../auditor/verify.ts'
 import { reportText } from '../auditor/report.ts'
 import { readRevocationStore } from '../auditor/revocation-store.ts'
 import { readTrustStore } from '../auditor/trust-store.ts'
-import type { Hex } from '../core/bytes.ts'
 import { messageOf } from '../core/error.ts'
-import { sha256 } from '../record/hash.ts'
 import { parseReceipt } from '../record/parse.ts'
 import type { Receipt } from '../record/receipt.ts'
 import { readInput, stackDirectory, usingLedger, withLedger, type PlaceOptions } from './context.ts'
 import { UsageError } from './error.ts'
 import { EXIT } from './exit.ts'
+import { hardwareRootsOf } from './hardware-roots.ts'
 import { Output } from './output.ts'
 
 interface VerifyOptions extends PlaceOptions {
@@ -26,7 +25,7 @@ export function auditCommand(): Command {
   const verify = withLedger(new Command('verify'))
     .description('verify the whole history of every host on the ledger; exit code 1 where there is a finding')
     .option('--trust <directory>', 'the trusted TPM vendors’ certificates, PEM (by default the local stack’s)')
-    .option('--hardware <directory>', 'of those, the makers of hardware TPMs: other hosts count as Software')
+    .option('--hardware <directory>', 'of those, the makers of hardware TPMs (by default those that the store marks)')
     .option('--require-lists', 'take it for a finding where no revocation list covers a certificate', false)
     .option('--receipt <file...>', 'customers’ receipts to hold against the ledger')
     .addHelpText(
@@ -46,7 +45,7 @@ async function verifyLedger(options: VerifyOptions): Promise<void> {
   const { lists, leastNumbers } = readRevocationStore(store)
   const trust = {
     trustAnchors: readTrustStore(store),
-    hardwareRoots: fingerprintsIn(options.hardware),
+    hardwareRoots: hardwareRootsOf(store, options.hardware),
     revocation: {
       ...{ lists: lists.map(({ der }) => der), leastNumbers },
       ...{ required: options.requireLists, currentAt: new Date() },
@@ -58,12 +57,6 @@ async function verifyLedger(options: VerifyOptions): Promise<void> {
   )
   output.result(report, reportText(report))
   if (!report.ok) process.exitCode = EXIT.refused
-}
-
-/** SHA-256 fingerprints of the certificates in a directory; none without one, so that no host counts as hardware. */
-export function fingerprintsIn(directory: string | undefined): ReadonlySet<Hex> {
-  if (directory === undefined) return new Set()
-  return new Set(readTrustStore(resolve(directory)).map((certificate) => sha256(certificate)))
 }
 
 function readReceipt(path: string): Receipt {

@@ -44,7 +44,9 @@ export function withLedger(command: Command): Command {
 
 /** `--dir`, or a host's configuration file. */
 export function withConfig(command: Command): Command {
-  return withDirectory(command).option('--config <file>', "the host's configuration, instead of the local stack's")
+  return withDirectory(command).addOption(
+    new Option('--config <file>', "the host's configuration, instead of the local stack's").env('ATTESTRY_CONFIG'),
+  )
 }
 
 /** Who signs: one of the local stack's people, or a key file. */
@@ -112,7 +114,7 @@ export function stackDirectory(options: PlaceOptions): string {
   if (!existsSync(join(dir, 'agent.toml'))) {
     throw new UsageError(
       'STACK_MISSING',
-      `no local stack in ${dir}: start one with "attestry dev up${dir === DIRECTORY ? '' : ` --dir ${dir}`}", or name your own files (--help)`,
+      `no local stack in ${dir}: start one with "attestry dev up${dir === DIRECTORY ? '' : ` --dir ${dir}`}", or name the host’s own configuration (--config, or ATTESTRY_CONFIG)`,
     )
   }
   return dir

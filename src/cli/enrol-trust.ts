@@ -3,8 +3,8 @@ import type { Command } from 'commander'
 import type { EnrolTrust } from '../agent/registrar.ts'
 import { readRevocationStore } from '../auditor/revocation-store.ts'
 import { readTrustStore } from '../auditor/trust-store.ts'
-import { fingerprintsIn } from './audit.ts'
 import { stackDirectory, type PlaceOptions } from './context.ts'
+import { hardwareRootsOf } from './hardware-roots.ts'
 
 /** Whose TPMs are trusted. */
 export interface TrustOptions extends PlaceOptions {
@@ -17,7 +17,7 @@ export interface TrustOptions extends PlaceOptions {
 export function withTrust(command: Command): Command {
   return command
     .option('--trust <directory>', 'the trusted TPM vendors’ certificates, PEM (by default the local stack’s)')
-    .option('--hardware <directory>', 'of those, the makers of hardware TPMs: other hosts count as Software')
+    .option('--hardware <directory>', 'of those, the makers of hardware TPMs (by default those that the store marks)')
     .option('--require-lists', 'refuse a TPM that no revocation list covers', false)
 }
 
@@ -27,7 +27,7 @@ export function enrolTrustOf(options: TrustOptions): EnrolTrust {
   const { lists, leastNumbers } = readRevocationStore(store)
   return {
     trustAnchors: readTrustStore(store),
-    hardwareRoots: fingerprintsIn(options.hardware),
+    hardwareRoots: hardwareRootsOf(store, options.hardware),
     revocationLists: lists.map(({ der }) => der),
     revocation: { leastNumbers, required: options.requireLists === true },
   }

@@ -1,7 +1,9 @@
 import { CodedError } from '../core/error.ts'
 
 /** A command that was called wrongly, or with files that do not serve. */
-export class UsageError extends CodedError<'USAGE' | 'FILE_UNREADABLE' | 'FILE_UNWRITABLE' | 'STACK_MISSING'> {}
+export class UsageError extends CodedError<
+  'USAGE' | 'FILE_UNREADABLE' | 'FILE_UNWRITABLE' | 'FILE_EXISTS' | 'STACK_MISSING'
+> {}
 
 /** An operation without a result, whose record's receipt was kept. Has the agent's own code. */
 export class RefusalOnRecord extends CodedError {

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { KERNEL_LOGS, collectEvidence } from '../agent/collect-evidence.ts'
+import { KERNEL_LOGS, collectEvidence, type LogPaths } from '../agent/collect-evidence.ts'
 import { readRevocationStore } from '../auditor/revocation-store.ts'
 import { readTrustStore } from '../auditor/trust-store.ts'
 import { toHex } from '../core/bytes.ts'
@@ -12,70 +13,83 @@ import type { Claim } from '../evidence/claim.ts'
 import { encodeEvidence } from '../evidence/evidence-file.ts'
 import { policyOf } from '../evidence/policy-of.ts'
 import { requirePcrSelection, type PcrSelection } from '../tcg/pcr-selection.ts'
-import { fingerprintsIn } from './audit.ts'
-import { configOf, readInput, withConfig, type PlaceOptions } from './context.ts'
+import { readInput } from './context.ts'
+import { UsageError } from './error.ts'
 import { readEvidence, readNonce, withEvidenceFiles, type EvidenceFiles } from './evidence-input.ts'
 import { EXIT } from './exit.ts'
+import { hardwareRootsOf } from './hardware-roots.ts'
 import { moment } from './options.ts'
 import { OutputFile } from './output-file.ts'
 import { Output } from './output.ts'
+import { standingTpmOf, withTpm, type TpmOptions } from './standing-tpm.ts'
 
 const SEPARATE = `attestry evidence appraise --attest quote.attest --signature quote.sig --public ak.pub \\
-      --nonce 0x… --pcrs pcrs.yaml --eventlog binary_bios_measurements --policy policy.toml`
+      --nonce 0x… --pcrs pcrs.yaml --eventlog binary_bios_measurements \\
+      --policy policy.toml --trust vendors`
 
 /** `attestry evidence`: what a host says of itself, without an agent or a ledger. */
 export function evidenceCommand(): Command {
-  const collect = withConfig(new Command('collect'))
+  const collect = withTpm(new Command('collect'))
     .description(
       'on the host: a quote over a nonce, the quoted values, EK and certificate, and the logs that there are',
     )
     .requiredOption('--out <file>', 'where to write it')
     .option('--nonce <hex>', 'what the appraiser asked with, at most 64 bytes; a random one unless given')
-    .option('--select <pcrs>', 'PCRs of the SHA-256 bank, such as 0,2,4,7; the configured ones unless given', selection)
-    .option('--eventlog <file>', "the firmware's event log", KERNEL_LOGS.eventLog)
-    .option('--ima <file>', "IMA's log", KERNEL_LOGS.imaLog)
-    .addHelpText('after', '\nExample:\n  attestry evidence collect --nonce 0x5f… --out host.json')
+    .option(
+      '--select <pcrs>',
+      'PCRs of the SHA-256 bank, such as 0,2,4,7; by default the configured ones, or 0 to 15',
+      selection,
+    )
+    .option('--eventlog <file>', "the firmware's event log, instead of the kernel's")
+    .option('--ima <file>', "IMA's log, instead of the kernel's")
+    .option('--vmm-log <file>', "the VMM's canonical event log, instead of the configured one")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  attestry evidence collect --nonce 0x5f… --out host.json\n  attestry evidence collect --tcti device:/dev/tpmrm0 --select 0,2,4,7 --out host.json',
+    )
     .action(collectHere)
   const appraise = withEvidenceFiles(new Command('appraise'))
     .description('hold evidence against a policy; exit code 1 where a claim does not pass')
     .requiredOption('--policy <file>', 'the appraisal policy, TOML (docs/evidence.md)')
     .option('--nonce <hex>', 'the nonce that the quote was asked for with: digits, or a file')
     .option('--trust <directory>', 'the trusted TPM vendors’ certificates, PEM')
-    .option('--hardware <directory>', 'of those, the makers of hardware TPMs: other hosts count as Software')
+    .option('--hardware <directory>', 'of those, the makers of hardware TPMs (by default those that the store marks)')
     .option('--at <time>', 'the time for which certificates must be valid; now unless given', moment)
     .option('--json', 'one JSON object on standard output', false)
     .addHelpText(
       'after',
-      `\nExamples:\n  attestry evidence appraise host.json --policy policy.toml --nonce 0x5f…\n  ${SEPARATE}`,
+      `\nExamples:\n  attestry evidence appraise host.json --policy policy.toml --nonce 0x5f… --trust vendors\n  ${SEPARATE}`,
     )
     .action(appraiseFile)
   const policy = withEvidenceFiles(new Command('policy'))
     .description('make a policy that takes exactly this evidence, of a host that you trust today')
     .requiredOption('--out <file>', 'where to write it')
+    .option('--force', 'in place of a file that is there', false)
     .option('--json', 'one JSON object on standard output', false)
     .addHelpText('after', '\nExample:\n  attestry evidence policy host.json --out policy.toml')
     .action(makePolicy)
   return [collect, appraise, policy].reduce((group, command) => group.addCommand(command), new Command('evidence'))
 }
 
-interface CollectOptions extends PlaceOptions {
+interface CollectOptions extends TpmOptions {
   readonly out: string
   readonly nonce?: string
   readonly select?: PcrSelection
-  readonly eventlog: string
-  readonly ima: string
+  readonly eventlog?: string
+  readonly ima?: string
+  readonly vmmLog?: string
 }
 
 async function collectHere(options: CollectOptions): Promise<void> {
   const output = new Output(options.json === true)
-  const config = await configOf(options)
+  const { tpm: tpmConfig, vmm } = await standingTpmOf(options)
+  const logs = logsOf(options, vmm?.log)
   const nonce = options.nonce === undefined ? randomBytes(32) : readNonce(options.nonce)
   const file = await OutputFile.open(options.out, 0o644)
   const { Tpm } = await import('../tpm/tpm.ts')
-  const tpm = new Tpm(config.tpm)
+  const tpm = new Tpm(tpmConfig)
   try {
-    const selected = options.select ?? config.vmm.selection
-    const logs = { eventLog: options.eventlog, imaLog: options.ima, vmmLog: config.vmm.log }
+    const selected = options.select ?? vmm?.selection ?? EVERYTHING
     const evidence = await output.progress('quoting', () => collectEvidence({ tpm, selection: selected, nonce, logs }))
     await file.keep(encodeEvidence(evidence))
     const found = { firmware: evidence.eventLog, ima: evidence.imaLog, vmm: evidence.vmmLog }
@@ -84,6 +98,7 @@ async function collectHere(options: CollectOptions): Promise<void> {
       { ok: true, file: file.path, nonce: toHex(nonce), selection: selected, logs: lengths },
       [
         `nonce  ${toHex(nonce)}`,
+        ...(evidence.endorsement === undefined ? ['EK     no certificate in this TPM'] : []),
         `PCRs   ${selected.bank}:${selected.pcrs.join(',')}`,
         ...Object.entries(lengths).map(
           ([name, length]) => `log    ${name}: ${length === null ? 'none' : `${length} bytes`}`,
@@ -93,6 +108,24 @@ async function collectHere(options: CollectOptions): Promise<void> {
     )
   } finally {
     await Promise.all([tpm.close(), file.discard()])
+  }
+}
+
+/** What a host without a configuration quotes: all PCRs of the platform that nobody may reset. */
+const EVERYTHING: PcrSelection = { bank: 'sha256', pcrs: Array.from({ length: 16 }, (_, pcr) => pcr) }
+
+/** The kernel's logs may be missing on a host; one that is named may not. */
+function logsOf({ eventlog, ima, vmmLog }: CollectOptions, configured: string | undefined): LogPaths {
+  for (const path of [eventlog, ima, vmmLog]) {
+    if (path !== undefined && !existsSync(resolve(path))) {
+      throw new UsageError('FILE_UNREADABLE', `cannot read ${path}: no such file or directory`)
+    }
+  }
+  const log = vmmLog ?? configured
+  return {
+    eventLog: eventlog ?? KERNEL_LOGS.eventLog,
+    imaLog: ima ?? KERNEL_LOGS.imaLog,
+    ...(log === undefined ? {} : { vmmLog: log }),
   }
 }
 
@@ -113,7 +146,7 @@ async function appraiseFile(file: string | undefined, options: AppraiseOptions):
     ...(options.nonce === undefined ? {} : { nonce: readNonce(options.nonce) }),
     at: options.at === undefined ? new Date() : new Date(Number(options.at) * 1000),
     ...trustOf(options.trust),
-    hardwareRoots: fingerprintsIn(options.hardware),
+    hardwareRoots: hardwareRootsOf(options.trust && resolve(options.trust), options.hardware),
   })
   const { ok, claims, vmmHash } = result
   output.result({ ok, claims, vmmHash }, resultText(output, result))
@@ -122,10 +155,14 @@ async function appraiseFile(file: string | undefined, options: AppraiseOptions):
 
 async function makePolicy(
   file: string | undefined,
-  options: EvidenceFiles & { readonly out: string; readonly json: boolean },
+  options: EvidenceFiles & { readonly out: string; readonly force: boolean; readonly json: boolean },
 ): Promise<void> {
   const output = new Output(options.json)
   const evidence = readEvidence(file, options)
+  // One that was widened by hand cannot be made again.
+  if (existsSync(resolve(options.out)) && !options.force) {
+    throw new UsageError('FILE_EXISTS', `${options.out} is there already: choose another name, or --force`)
+  }
   const target = await OutputFile.open(options.out, 0o644)
   try {
     const { text, pcrs } = await policyOf(evidence)

@@ -1,20 +1,20 @@
 import { Command } from 'commander'
 import { toHex } from '../core/bytes.ts'
-import { configOf, withConfig, type PlaceOptions } from './context.ts'
 import { Output } from './output.ts'
+import { standingTpmOf, withTpm, type TpmOptions } from './standing-tpm.ts'
 
 /** `attestry pcrs`: every PCR of every bank, as the TPM has them now. Nothing signs them. */
 export function pcrsCommand(): Command {
-  return withConfig(new Command('pcrs'))
-    .addHelpText('after', '\nExample:\n  attestry pcrs --json > pcrs.json')
+  return withTpm(new Command('pcrs'))
+    .addHelpText('after', '\nExamples:\n  attestry pcrs --json > pcrs.json\n  attestry pcrs --tcti device:/dev/tpmrm0')
     .action(showPcrs)
 }
 
-async function showPcrs(options: PlaceOptions): Promise<void> {
+async function showPcrs(options: TpmOptions): Promise<void> {
   const output = new Output(options.json === true)
-  const config = await configOf(options)
+  const { tpm: config } = await standingTpmOf(options)
   const { Tpm } = await import('../tpm/tpm.ts')
-  const tpm = new Tpm(config.tpm)
+  const tpm = new Tpm(config)
   try {
     const banks = await output.progress('reading', () => tpm.readPcrBanks())
     const pcrs = Object.fromEntries(

@@ -1,16 +1,16 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Command } from 'commander'
-import { addToTrustStore, HARDWARE_DIRECTORY, type Added } from '../auditor/add-to-trust-store.ts'
+import { addToTrustStore, type Added } from '../auditor/add-to-trust-store.ts'
 import { readPem, type PemBlock } from '../auditor/pem.ts'
 import { readRevocationStore, type RevocationStore } from '../auditor/revocation-store.ts'
 import { readTrustStore } from '../auditor/trust-store.ts'
 import { messageOf } from '../core/error.ts'
 import { parseCertificate } from '../evidence/certificate.ts'
 import { verifyEkCertificate, verifyEndorsement, type EndorsedCertificate } from '../evidence/endorsement.ts'
-import { fingerprintsIn } from './audit.ts'
 import { stackDirectory, withDirectory, type PlaceOptions } from './context.ts'
 import { UsageError } from './error.ts'
+import { hardwareRootsOf } from './hardware-roots.ts'
 import { moment } from './options.ts'
 import { Output, table } from './output.ts'
 
@@ -61,13 +61,16 @@ async function addFiles(
   for (const block of blocks) {
     added.push(await addToTrustStore(store, block, { hardware: options.hardware, at: new Date() }))
   }
-  const lines = added.flatMap(({ kind, name, file, warnings }) => [
-    `added ${kind} ${name}`,
+  const lines = added.flatMap(({ change, kind, name, file, warnings }) => [
+    `${CHANGES[change]} ${kind} ${name}`,
     `  ${file}`,
     ...warnings.map((warning) => `  warning: ${warning}`),
   ])
   output.result({ ok: true, store, hardware: options.hardware, added }, lines.join('\n'))
 }
+
+/** What became of each, in words. */
+const CHANGES = { added: 'added', marked: 'marked as hardware:', none: 'there already:' } as const
 
 function listStore(options: TrustOptions): void {
   const output = new Output(options.json === true)
@@ -141,11 +144,6 @@ function checkedText(checked: EndorsedCertificate): string {
     ...revocation.map(({ status, subject: of }) => `revocation  ${status}: ${of}`),
     ...findings.map(({ code, detail }) => `finding     ${code}\n            ${detail}`),
   ].join('\n')
-}
-
-function hardwareRootsOf(store: string): ReturnType<typeof fingerprintsIn> {
-  const directory = join(store, HARDWARE_DIRECTORY)
-  return fingerprintsIn(existsSync(directory) ? directory : undefined)
 }
 
 /** The blocks of a PEM file, or of one in DER: a certificate or, where it is none, a revocation list. */

@@ -18,7 +18,7 @@ describe('collectEvidence', function () {
   let dir: string
   let swtpm: StackProcess
   let tpm: Tpm
-  let logs: LogPaths
+  let logs: Required<LogPaths>
 
   before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'attestry-collect-'))
@@ -26,8 +26,9 @@ describe('collectEvidence', function () {
     const started = await startSwtpm(dir)
     swtpm = started.process
     tpm = new Tpm({ tcti: started.tcti })
-    logs = { eventLog: join(dir, 'event.log'), imaLog: join(dir, 'ima.log'), vmmLog: join(dir, 'vmm.cel') }
-    writeFileSync(logs.vmmLog, 'a log')
+    const vmmLog = join(dir, 'vmm.cel')
+    logs = { eventLog: join(dir, 'event.log'), imaLog: join(dir, 'ima.log'), vmmLog }
+    writeFileSync(vmmLog, 'a log')
   })
   after(async () => {
     await tpm.close()

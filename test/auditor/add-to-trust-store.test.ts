@@ -61,12 +61,21 @@ describe('addToTrustStore', () => {
     await refuses('TRUST_STORE_MALFORMED', add(certificate(new Uint8Array(300))))
   })
 
-  it('refuses what is there already', async () => {
-    await add(certificate(root.der))
-    await refuses('TRUST_STORE_DUPLICATE', add(certificate(root.der)))
-    await add(list(await makeList(root)))
+  it('leaves what is there already, and says so', async () => {
+    assert.equal((await add(certificate(root.der))).change, 'added')
+    assert.equal((await add(certificate(root.der))).change, 'none')
+    assert.equal((await add(list(await makeList(root)))).change, 'added')
     const [{ der } = { der: new Uint8Array() }] = readRevocationStore(dir).lists
-    await refuses('TRUST_STORE_DUPLICATE', add(list(der)))
+    assert.equal((await add(list(der))).change, 'none')
+    assert.equal(readTrustStore(dir).length, 1)
+  })
+
+  it('marks a root as hardware that was there without', async () => {
+    await add(certificate(root.der))
+    const hardware = { hardware: true, at: new Date() }
+    assert.equal((await addToTrustStore(dir, certificate(root.der), hardware)).change, 'marked')
+    assert.equal((await addToTrustStore(dir, certificate(root.der), hardware)).change, 'none')
+    assert.equal(readTrustStore(join(dir, 'hardware')).length, 1)
   })
 
   it('warns of an authority that has expired', async () => {

@@ -1,14 +1,16 @@
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { stopProcess } from '../../hil/stack/process.ts'
+import { startSwtpm } from '../../hil/stack/swtpm.ts'
 import { writePem } from '../../src/auditor/pem.ts'
 import { toHex } from '../../src/core/bytes.ts'
 import { parseCertificate } from '../../src/evidence/certificate.ts'
 import { EnrolRig, type TpmRig } from '../agent/enrol-rig.ts'
-import { attestry, type Ended } from './command.ts'
+import { attestry, attestryIn, faultOf, type Ended } from './command.ts'
 
 const NONCE = `0x${'5a'.repeat(32)}`
 /** Where a TPM keeps the certificates above its EK's (TCG EK Credential Profile 2.6, 2.2.1.5.2). */
@@ -79,5 +81,67 @@ describe('attestry evidence collect', function () {
     const whole = await appraised('whole')
     assert.deepEqual(intermediatesOf(whole.file), [toHex(issuer)])
     assert.equal(endorsementOf(whole.result), 'pass')
+  })
+
+  it('needs no configuration where the TPM is named', async () => {
+    const place = ['--tcti', host.tcti, '--dir', path('no-stack'), '--json'] as const
+    const out = path('standing.json')
+    writeFileSync(path('log.cel'), '')
+    const logs = ['--select', '0,7', '--vmm-log', path('log.cel')]
+    const collected = await attestry('evidence', 'collect', ...place, ...logs, '--out', out)
+    assert.deepEqual(collected.json()['selection'], { bank: 'sha256', pcrs: [0, 7] }, collected.stdout)
+    const { pcrs } = (await attestry('pcrs', ...place)).json() as { pcrs: Record<string, Record<string, string>> }
+    assert.equal(pcrs['sha256']?.['7'], `0x${'00'.repeat(32)}`)
+    for (const command of [['pcrs'], ['evidence', 'collect', '--out', out]]) {
+      const wrong = await attestry(...command, '--tcti', 'cmd:reboot', '--json')
+      assert.deepEqual(faultOf(wrong), { exit: 2, code: 'TCTI_INVALID' })
+    }
+  })
+
+  it('takes the configuration that the environment names', async () => {
+    const ended = await attestryIn({ ATTESTRY_CONFIG: config }, 'pcrs', '--dir', path('no-stack'), '--json')
+    assert.equal(ended.json()['ok'], true, ended.stdout)
+  })
+
+  it('refuses a log that is named and missing', async () => {
+    for (const log of ['--eventlog', '--ima', '--vmm-log']) {
+      const command = ['evidence', 'collect', '--config', config, '--out', path('never.json'), log, path('nowhere')]
+      const ended = await attestry(...command, '--json')
+      assert.deepEqual(faultOf(ended), { exit: 2, code: 'FILE_UNREADABLE' }, log)
+    }
+  })
+
+  it('makes no policy in place of one that is there', async () => {
+    const [evidence, policy] = [path('whole.json'), path('whole.toml')]
+    const before = readFileSync(policy, 'utf8')
+    const ended = await attestry('evidence', 'policy', evidence, '--out', policy, '--json')
+    assert.deepEqual(faultOf(ended), { exit: 2, code: 'FILE_EXISTS' })
+    assert.equal(readFileSync(policy, 'utf8'), before)
+    const forced = await attestry('evidence', 'policy', evidence, '--out', policy, '--force', '--json')
+    assert.equal(forced.code, 0, forced.stdout)
+  })
+
+  it('takes the marks of the trust store for hardware’s', async () => {
+    // An emulator is never hardware: what shows is that the mark is read at all.
+    mkdirSync(path('roots/hardware'), { recursive: true })
+    writeFileSync(path('roots/hardware/garbage.pem'), 'no certificate')
+    const { result } = await appraised('marked')
+    assert.deepEqual(faultOf(result), { exit: 2, code: 'TRUST_STORE_MALFORMED' })
+    rmSync(path('roots/hardware'), { recursive: true })
+  })
+
+  it('collects from a TPM without an EK certificate', async () => {
+    const dir = path('bare')
+    mkdirSync(join(dir, 'state'), { recursive: true })
+    const { process, tcti } = await startSwtpm(dir)
+    try {
+      const out = path('bare.json')
+      const ended = await attestry('evidence', 'collect', '--tcti', tcti, '--out', out)
+      assert.equal(ended.code, 0, ended.stderr)
+      assert.match(ended.stdout, /EK {5}no certificate in this TPM/)
+      assert.equal('endorsement' in JSON.parse(readFileSync(out, 'utf8')), false)
+    } finally {
+      await stopProcess(process)
+    }
   })
 })
