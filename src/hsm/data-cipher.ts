@@ -47,6 +47,9 @@ export function encrypt(token: Token, key: FoundDataKey, dataId: Hex, plaintext:
   const written = token.call('C_Encrypt', (pkcs11, session) => pkcs11.C_Encrypt(session, plaintext, body))
   if (written.length !== body.length)
     throw new Pkcs11Error('DEVICE_FAILED', 'C_Encrypt gave another length than GCM has')
+  // As a module leaves the result that says that all is well and has done nothing.
+  if (body.subarray(-TAG_BYTES).every((byte) => byte === 0))
+    throw new Pkcs11Error('DEVICE_FAILED', 'C_Encrypt gave a tag of nothing but zeros')
   return length
 }
 
@@ -76,16 +79,36 @@ export function decrypt(token: Token, key: FoundDataKey, dataId: Hex, ciphertext
   const body = ciphertext.subarray(HEADER_BYTES)
   demand(result, body.length)
   const mechanism = gcm(iv, key.version, dataId)
-  token.call('C_DecryptInit', (pkcs11, session) => pkcs11.C_DecryptInit(session, mechanism, key.handle))
   try {
-    return token.call('C_Decrypt', (pkcs11, session) => pkcs11.C_Decrypt(session, body, result)).length
+    return open(token, key, mechanism, body, result)
   } catch (error) {
+    // Modules have several answers for a wrong tag, and SoftHSM's is that for any failure. So the ciphertext is blamed
+    // only where the same key and a fresh session still work, and it alone fails once more: what was decrypted with a
+    // check is the same each time, and asking twice reveals nothing.
+    const ambiguous = error instanceof Pkcs11Error && ['CALL_FAILED', 'ANSWER_UNKNOWN'].includes(error.code)
+    if (!ambiguous) throw error
     token.renewSession()
-    // Modules have several answers for a wrong tag, and SoftHSM's is that for any failure. So the ciphertext is
-    // blamed only where the same key and session still work.
-    const ambiguous = error instanceof Pkcs11Error && error.code === 'CALL_FAILED'
-    if (ambiguous && works(token, key)) throw invalid('the ciphertext is not authentic for this dataId', error)
-    throw error
+    if (!works(token, key)) throw error
+    return openAgain(token, error, () => open(token, key, mechanism, body, result))
+  }
+}
+
+function open(token: Token, key: FoundDataKey, mechanism: Mechanism, body: Buffer, result: Buffer): number {
+  token.call('C_DecryptInit', (pkcs11, session) => pkcs11.C_DecryptInit(session, mechanism, key.handle))
+  const { length } = token.call('C_Decrypt', (pkcs11, session) => pkcs11.C_Decrypt(session, body, result))
+  // A module that says that all is well and has done nothing must not pass for one that decrypted.
+  if (length !== body.length - TAG_BYTES)
+    throw new Pkcs11Error('DEVICE_FAILED', 'C_Decrypt gave another length than GCM has')
+  return length
+}
+
+function openAgain(token: Token, first: Pkcs11Error, decryption: () => number): number {
+  try {
+    return decryption()
+  } catch (error) {
+    if (!(error instanceof Pkcs11Error) || error.rv !== first.rv) throw error
+    token.renewSession()
+    throw invalid('the ciphertext is not authentic for this dataId', error)
   }
 }
 
@@ -99,9 +122,8 @@ function works(token: Token, key: FoundDataKey): boolean {
   ]
   encrypt(token, key, dataId, probe, sealed)
   const mechanism = gcm(sealed.subarray(HEADER_BYTES - IV_BYTES, HEADER_BYTES), key.version, dataId)
-  token.call('C_DecryptInit', (pkcs11, session) => pkcs11.C_DecryptInit(session, mechanism, key.handle))
-  const body = sealed.subarray(HEADER_BYTES)
-  return token.call('C_Decrypt', (pkcs11, session) => pkcs11.C_Decrypt(session, body, opened)).equals(probe)
+  const length = open(token, key, mechanism, sealed.subarray(HEADER_BYTES), opened)
+  return opened.subarray(0, length).equals(probe)
 }
 
 function gcm(iv: Buffer, version: number, dataId: Hex): Mechanism {

@@ -21,6 +21,8 @@ export type Pkcs11ErrorCode =
   /** The next wrong PIN would lock the token, so none is tried. */
   | 'PIN_FINAL_TRY'
   | 'PIN_EXPIRED'
+  /** The login was refused, and not for the PIN as far as is known. Tried again it could count as a wrong PIN. */
+  | 'LOGIN_REFUSED'
   /** Not `PREFIX/ledger/vN` or `PREFIX/data/vN`. */
   | 'KEY_LABEL_INVALID'
   | 'KEY_NOT_FOUND'
@@ -54,6 +56,8 @@ export type Pkcs11ErrorCode =
   | 'CALL_FAILED'
   /** A call was refused for a reason that stays. */
   | 'CALL_REFUSED'
+  /** A call failed for a reason that only the module's vendor knows. */
+  | 'ANSWER_UNKNOWN'
   /** A defect in the device process. */
   | 'INTERNAL'
 

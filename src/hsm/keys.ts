@@ -30,6 +30,8 @@ export interface FoundLedgerKey {
 }
 
 const AES_256_BYTES = 32
+/** More objects of one kind than any token has: a module that finds more never stops finding them. */
+const MAX_FOUND = 100_000
 
 /**
  * Finds a ledger key by its label, reads its attributes back, and has it sign.
@@ -78,39 +80,47 @@ export function listKeys(token: Token): readonly HsmKey[] {
 }
 
 /**
- * Makes a key that never leaves the token, reads it back and tests it.
+ * Makes a key that never leaves the token. What came of it `describeNewKey` says.
  *
  * Not atomic: where the process dies in the middle, an incomplete key may stay, and its label is refused from then on.
  *
  * @throws Pkcs11Error KEY_LABEL_INVALID, KEY_EXISTS
  */
-export function generateKey(token: Token, text: string): HsmKey {
+export function generateKey(token: Token, text: string): void {
   const label = parseLabel(text)
   const kinds = [LEDGER_PRIVATE_KEY, LEDGER_PUBLIC_KEY, DATA_KEY]
   if (kinds.some((template) => findAll(token, template, text).length > 0)) {
     throw new Pkcs11Error('KEY_EXISTS', `a key is labelled ${text} already`)
   }
-  const handle = label.kind === 'ledger' ? generateLedgerKey(token, text) : generateDataKey(token, text)
+  if (label.kind === 'ledger') generateLedgerKey(token, text)
+  else generateDataKey(token, text)
+}
+
+/** Reads a key that was just made back, and tests it. @throws Pkcs11Error KEY_NOT_FOUND, KEY_ATTRIBUTES */
+export function describeNewKey(token: Token, text: string): HsmKey {
+  const label = parseLabel(text)
+  const [handle] = findAll(token, label.kind === 'ledger' ? LEDGER_PRIVATE_KEY : DATA_KEY, text)
+  if (handle === undefined) throw new Pkcs11Error('KEY_NOT_FOUND', `${text} was made, but is not there`)
   const key = describe(token, label, handle)
   if (key.problem !== undefined)
     throw new Pkcs11Error('KEY_ATTRIBUTES', `${text} was made, but is refused: ${key.problem}`)
   return key
 }
 
-function generateLedgerKey(token: Token, label: string): Handle {
+function generateLedgerKey(token: Token, label: string): void {
   const publicTemplate = creationTemplate(LEDGER_PUBLIC_KEY, label, [
     { type: pkcs11js.CKA_EC_PARAMS, value: SECP256K1 },
   ])
   const privateTemplate = creationTemplate(LEDGER_PRIVATE_KEY, label, [])
   const mechanism = { mechanism: pkcs11js.CKM_EC_KEY_PAIR_GEN }
-  return token.withWritableSession('C_GenerateKeyPair', (pkcs11, session) =>
+  token.withWritableSession('C_GenerateKeyPair', (pkcs11, session) =>
     pkcs11.C_GenerateKeyPair(session, mechanism, publicTemplate, privateTemplate),
-  ).privateKey
+  )
 }
 
-function generateDataKey(token: Token, label: string): Handle {
+function generateDataKey(token: Token, label: string): void {
   const template = creationTemplate(DATA_KEY, label, [{ type: pkcs11js.CKA_VALUE_LEN, value: AES_256_BYTES }])
-  return token.withWritableSession('C_GenerateKey', (pkcs11, session) =>
+  token.withWritableSession('C_GenerateKey', (pkcs11, session) =>
     pkcs11.C_GenerateKey(session, { mechanism: pkcs11js.CKM_AES_KEY_GEN }, template),
   )
 }
@@ -160,6 +170,8 @@ function findAll(token: Token, { objectClass }: ObjectTemplate, label?: string):
     const some = token.call('C_FindObjects', (pkcs11, session) => pkcs11.C_FindObjects(session, 64))
     if (some.length === 0) break
     handles.push(...some)
+    if (handles.length > MAX_FOUND)
+      throw new Pkcs11Error('DEVICE_FAILED', `C_FindObjects gave more than ${MAX_FOUND} objects`)
   }
   token.call('C_FindObjectsFinal', (pkcs11, session) => pkcs11.C_FindObjectsFinal(session))
   return handles

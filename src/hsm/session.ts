@@ -4,7 +4,7 @@ import type { HsmChildConfig, HsmKey } from './calls.ts'
 import { decrypt, encrypt, keyVersionOf } from './data-cipher.ts'
 import { Pkcs11Error } from './error.ts'
 import { remedyOf } from './errors/return-values.ts'
-import { type FoundLedgerKey, findDataKey, findLedgerKey, generateKey, listKeys } from './keys.ts'
+import { type FoundLedgerKey, describeNewKey, findDataKey, findLedgerKey, generateKey, listKeys } from './keys.ts'
 import { formatLabel, parseLabel } from './label.ts'
 import { type LedgerKeyMessage, digestOf } from './message.ts'
 import { sign } from './sign.ts'
@@ -49,7 +49,9 @@ export class HsmSession {
   }
 
   generateKey(label: string): HsmKey {
-    return this.#attempt(false, () => generateKey(this.#token, label))
+    this.#attempt(false, () => generateKey(this.#token, label))
+    // Apart: what fails from here on must not have the key made once more.
+    return this.#attempt(true, () => describeNewKey(this.#token, label))
   }
 
   /** Encrypts with the data key of the configured version. @returns the length of the result */
@@ -93,14 +95,41 @@ export class HsmSession {
     } catch (error) {
       const remedy = remedyOf(error)
       if (remedy === 'reopen' || (remedy === 'retry' && repeatable)) {
-        this.#ledgerKey = undefined
-        this.#dataKeys.clear()
+        this.#forgetKeys()
         this.#token.reopen()
-        return work()
+        return this.#cleaned(work)
       }
-      // The failed operation may still be active in this session.
-      if (error instanceof Pkcs11Error && error.rv !== undefined && remedy !== 'stop') this.#token.renewSession()
-      throw error
+      throw this.#cleanedUp(error)
     }
+  }
+
+  #cleaned<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      throw this.#cleanedUp(error)
+    }
+  }
+
+  /** Leaves nothing of a failed operation behind. @returns the error itself: what fails here is for the next call to mend */
+  #cleanedUp(error: unknown): unknown {
+    // Where nothing came from the module nothing of an operation is left in it.
+    if (!(error instanceof Pkcs11Error) || error.rv === undefined) return error
+    if (remedyOf(error) === 'none') {
+      try {
+        this.#token.renewSession()
+        return error
+      } catch {
+        // Then it is opened anew as a whole.
+      }
+    }
+    this.#forgetKeys()
+    this.#token.abandonSession()
+    return error
+  }
+
+  #forgetKeys(): void {
+    this.#ledgerKey = undefined
+    this.#dataKeys.clear()
   }
 }

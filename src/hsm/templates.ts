@@ -99,6 +99,11 @@ export function checkAttributes(token: Token, handle: Handle, template: ObjectTe
     .map(({ name, value, found }) => `${name} is ${found ?? 'missing'}, expected ${value}`)
   const keyType = readAttribute(token, handle, pkcs11js.CKA_KEY_TYPE).readUInt32LE()
   if (keyType !== template.keyType) wrong.push(`KEY_TYPE is ${keyType}, expected ${template.keyType}`)
+  // A handle may have come to mean another object than the one that was found.
+  const objectClass = readAttribute(token, handle, pkcs11js.CKA_CLASS).readUInt32LE()
+  if (objectClass !== template.objectClass) wrong.push(`CLASS is ${objectClass}, expected ${template.objectClass}`)
+  const found = readAttribute(token, handle, pkcs11js.CKA_LABEL).toString('utf8')
+  if (found !== label) wrong.push(`LABEL is ${JSON.stringify(found)}`)
   if (wrong.length > 0) throw new Pkcs11Error('KEY_ATTRIBUTES', `${label} is not as it was made: ${wrong.join('; ')}`)
 }
 

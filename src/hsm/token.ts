@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import pkcs11js, { type Handle, type PKCS11, type TokenInfo } from 'pkcs11js'
 import { Pkcs11Error } from './error.ts'
-import { invoke } from './errors/return-values.ts'
+import { invoke, remedyOf } from './errors/return-values.ts'
 
 /** Which token to open. */
 export interface TokenConfig {
@@ -58,11 +58,22 @@ export class Token {
     return invoke(fn, () => call(this.#pkcs11, session))
   }
 
-  /** Replaces the session, in which an operation may have been left half done. The login and the handles stay. */
+  /**
+   * Replaces the session, in which an operation may have been left half done. The login and the handles stay.
+   *
+   * @throws Pkcs11Error and leaves no session: the next call reopens
+   */
   renewSession(): void {
     const old = this.#session
-    this.#session = this.#openSession(0)
+    this.#session = undefined
+    const renewed = this.#openSession(0)
     if (old !== undefined) invoke('C_CloseSession', () => this.#pkcs11.C_CloseSession(old))
+    this.#session = renewed
+  }
+
+  /** Gives up the session and what was found in it: the next call reopens. */
+  abandonSession(): void {
+    this.#session = undefined
   }
 
   /** Calls one function of the module in a session that may write to the token, and closes it. */
@@ -71,7 +82,17 @@ export class Token {
     try {
       return invoke(fn, () => call(this.#pkcs11, session))
     } finally {
+      this.#closeSession(session)
+    }
+  }
+
+  /** What was done in the session is done, whether it can be closed or not. */
+  #closeSession(session: Handle): void {
+    try {
       invoke('C_CloseSession', () => this.#pkcs11.C_CloseSession(session))
+    } catch (error) {
+      if (!(error instanceof Pkcs11Error)) throw error
+      this.abandonSession()
     }
   }
 
@@ -101,8 +122,8 @@ export class Token {
     try {
       this.#openToken()
     } catch (error) {
-      // Reopening is the remedy for both, and has just failed.
-      const hopeless = error instanceof Pkcs11Error && ['CALL_FAILED', 'SESSION_LOST'].includes(error.code)
+      // Reopening is the remedy, and has just failed.
+      const hopeless = error instanceof Pkcs11Error && ['reopen', 'retry', 'renew', 'none'].includes(remedyOf(error))
       if (!hopeless) throw error
       throw new Pkcs11Error('DEVICE_FAILED', `the token cannot be opened: ${error.message}`, error.detail, {
         cause: error,
@@ -121,7 +142,30 @@ export class Token {
     this.#session = this.#openSession(0)
     const slot = this.#slot
     refuseRiskyLogin(invoke('C_GetTokenInfo', () => this.#pkcs11.C_GetTokenInfo(slot)))
-    this.call('C_Login', (pkcs11, session) => pkcs11.C_Login(session, pkcs11js.CKU_USER, this.#pin()))
+    this.#login(slot)
+  }
+
+  /** One try. Where its answer leaves open whether the PIN was looked at, the token's own count of wrong ones decides. */
+  #login(slot: Handle): void {
+    try {
+      this.call('C_Login', (pkcs11, session) => pkcs11.C_Login(session, pkcs11js.CKU_USER, this.#pin()))
+    } catch (error) {
+      const inDoubt = error instanceof Pkcs11Error && ['retry', 'restart'].includes(remedyOf(error))
+      if (inDoubt && this.#countsWrongPins(slot)) {
+        const message = `${error.message}, and the token counts a wrong PIN since the last right one`
+        throw new Pkcs11Error('PIN_INCORRECT', message, error.detail, { cause: error })
+      }
+      throw error
+    }
+  }
+
+  /** @returns false too where the token does not say */
+  #countsWrongPins(slot: Handle): boolean {
+    try {
+      return (this.#pkcs11.C_GetTokenInfo(slot).flags & WRONG_PINS) !== 0
+    } catch {
+      return false
+    }
   }
 
   #findSlot(): Handle {
@@ -155,6 +199,7 @@ export class Token {
 function unpadded(text: string): string {
   return text.replace(/[ \0]+$/, '')
 }
+const WRONG_PINS = pkcs11js.CKF_USER_PIN_COUNT_LOW | pkcs11js.CKF_USER_PIN_FINAL_TRY | pkcs11js.CKF_USER_PIN_LOCKED
 
 function load(path: string): PKCS11 {
   if (!existsSync(path)) throw new Pkcs11Error('MODULE_MISSING', `there is no PKCS#11 module ${path}`)
