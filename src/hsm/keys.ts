@@ -174,6 +174,7 @@ function findAll(token: Token, { objectClass }: ObjectTemplate, label?: string):
       throw new Pkcs11Error('DEVICE_FAILED', `C_FindObjects gave more than ${MAX_FOUND} objects`)
   }
   token.call('C_FindObjectsFinal', (pkcs11, session) => pkcs11.C_FindObjectsFinal(session))
+  token.requireLogin()
   return handles
 }
 

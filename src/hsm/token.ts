@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import pkcs11js, { type Handle, type PKCS11, type TokenInfo } from 'pkcs11js'
+import pkcs11js, { type Handle, type PKCS11 } from 'pkcs11js'
 import { Pkcs11Error } from './error.ts'
 import { invoke, remedyOf } from './errors/return-values.ts'
+import { logIn } from './login.ts'
 
 /** Which token to open. */
 export interface TokenConfig {
@@ -71,6 +72,17 @@ export class Token {
     this.#session = renewed
   }
 
+  /**
+   * Fails where the login was lost: a session without one finds no private object, and says nothing of it.
+   *
+   * @throws Pkcs11Error SESSION_LOST
+   */
+  requireLogin(): void {
+    const { state } = this.call('C_GetSessionInfo', (pkcs11, session) => pkcs11.C_GetSessionInfo(session))
+    if (state === CKS_RO_USER_FUNCTIONS || state === CKS_RW_USER_FUNCTIONS) return
+    throw new Pkcs11Error('SESSION_LOST', `the session is in the state ${state}, no longer logged in`)
+  }
+
   /** Gives up the session and what was found in it: the next call reopens. */
   abandonSession(): void {
     this.#session = undefined
@@ -120,7 +132,7 @@ export class Token {
   #open(): void {
     this.#session = undefined
     try {
-      this.#openToken()
+      for (let look = 1; !this.#openToken(look === LOOKS); look++) Atomics.wait(NOTHING, 0, 0, LOOK_AGAIN_MS)
     } catch (error) {
       // Reopening is the remedy, and has just failed.
       const hopeless = error instanceof Pkcs11Error && ['reopen', 'retry', 'renew', 'none'].includes(remedyOf(error))
@@ -131,41 +143,26 @@ export class Token {
     }
   }
 
-  #openToken(): void {
+  /** @returns whether the token was there. @param last whether it has to be */
+  #openToken(last: boolean): boolean {
     // Without this flag the binding lets modules with threads of their own corrupt memory.
     const { parameters } = this.#config
     const options = { flags: pkcs11js.CKF_OS_LOCKING_OK }
     // The binding drops the last character of the parameters.
     const all = parameters === undefined ? options : { ...options, libraryParameters: `${parameters} ` }
     invoke('C_Initialize', () => this.#pkcs11.C_Initialize(all))
-    this.#slot = this.#findSlot()
-    this.#session = this.#openSession(0)
-    const slot = this.#slot
-    refuseRiskyLogin(invoke('C_GetTokenInfo', () => this.#pkcs11.C_GetTokenInfo(slot)))
-    this.#login(slot)
-  }
-
-  /** One try. Where its answer leaves open whether the PIN was looked at, the token's own count of wrong ones decides. */
-  #login(slot: Handle): void {
     try {
-      this.call('C_Login', (pkcs11, session) => pkcs11.C_Login(session, pkcs11js.CKU_USER, this.#pin()))
+      this.#slot = this.#findSlot()
     } catch (error) {
-      const inDoubt = error instanceof Pkcs11Error && ['retry', 'restart'].includes(remedyOf(error))
-      if (inDoubt && this.#countsWrongPins(slot)) {
-        const message = `${error.message}, and the token counts a wrong PIN since the last right one`
-        throw new Pkcs11Error('PIN_INCORRECT', message, error.detail, { cause: error })
-      }
-      throw error
-    }
-  }
-
-  /** @returns false too where the token does not say */
-  #countsWrongPins(slot: Handle): boolean {
-    try {
-      return (this.#pkcs11.C_GetTokenInfo(slot).flags & WRONG_PINS) !== 0
-    } catch {
+      if (last || !(error instanceof Pkcs11Error) || error.code !== 'TOKEN_NOT_FOUND') throw error
+      invoke('C_Finalize', () => this.#pkcs11.C_Finalize())
       return false
     }
+    this.#session = this.#openSession(0)
+    const slot = this.#slot
+    const session = this.#session
+    logIn(this.#pkcs11, slot, session, this.#pin)
+    return true
   }
 
   #findSlot(): Handle {
@@ -199,7 +196,16 @@ export class Token {
 function unpadded(text: string): string {
   return text.replace(/[ \0]+$/, '')
 }
-const WRONG_PINS = pkcs11js.CKF_USER_PIN_COUNT_LOW | pkcs11js.CKF_USER_PIN_FINAL_TRY | pkcs11js.CKF_USER_PIN_LOCKED
+
+/**
+ * A token may be missing from the list for a moment: SoftHSM writes a token's file anew at each login of any process, and
+ * leaves out a token that it cannot read just then.
+ */
+const [LOOKS, LOOK_AGAIN_MS] = [3, 25]
+const NOTHING = new Int32Array(new SharedArrayBuffer(4))
+
+/** Of CK_STATE (PKCS#11 3.0, 3.3): the states of a session in which the user is logged in. */
+const [CKS_RO_USER_FUNCTIONS, CKS_RW_USER_FUNCTIONS] = [1, 3]
 
 function load(path: string): PKCS11 {
   if (!existsSync(path)) throw new Pkcs11Error('MODULE_MISSING', `there is no PKCS#11 module ${path}`)
@@ -210,18 +216,4 @@ function load(path: string): PKCS11 {
     throw new Pkcs11Error('MODULE_MISSING', `${path} cannot be loaded as a PKCS#11 module`, {}, { cause })
   }
   return pkcs11
-}
-
-/** A wrong PIN counts: it is tried only while it cannot lock the token. */
-function refuseRiskyLogin({ flags, label }: TokenInfo): void {
-  const token = label.trim()
-  if ((flags & pkcs11js.CKF_USER_PIN_LOCKED) !== 0) {
-    throw new Pkcs11Error('PIN_LOCKED', `the user PIN of ${token} is locked`)
-  }
-  if ((flags & pkcs11js.CKF_USER_PIN_FINAL_TRY) !== 0) {
-    throw new Pkcs11Error('PIN_FINAL_TRY', `one more wrong PIN would lock ${token}: log in by hand first`)
-  }
-  if ((flags & pkcs11js.CKF_USER_PIN_INITIALIZED) === 0) {
-    throw new Pkcs11Error('TOKEN_NOT_READY', `${token} has no user PIN`)
-  }
 }
