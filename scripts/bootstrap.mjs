@@ -53,6 +53,7 @@ const words = process.argv.slice(2)
 /** What only some work needs, by the word that asks for it. */
 const groups = {
   tests: [
+    { package: 'gcc', there: () => program('gcc') },
     { package: 'ima-evm-utils', there: () => program('evmctl') },
     { package: 'systemd', there: () => program('systemd-analyze') },
     { package: 'chromium', there: () => program('chromium') },

@@ -4,6 +4,7 @@ import type { FaultyToken } from '../../../hil/hsm-fault/plan.ts'
 import { DeviceError } from '../../../src/device/error.ts'
 import { Pkcs11Error } from '../../../src/hsm/error.ts'
 import { Hsm } from '../../../src/hsm/hsm.ts'
+import { SCOPE } from '../message.ts'
 import { DATA_KEY, LEDGER_KEY } from '../suite.ts'
 import type { Cell } from './cells.ts'
 import { type Known, operations } from './operations.ts'
@@ -95,6 +96,12 @@ export class Lane {
   }
 
   #open(): Hsm {
-    return new Hsm({ ...this.#token.token, ledgerKey: LEDGER_KEY, dataKey: DATA_KEY, deadlineMs: this.#deadlineMs })
+    return new Hsm({
+      ...this.#token.token,
+      ledgerKey: LEDGER_KEY,
+      dataKey: DATA_KEY,
+      deadlineMs: this.#deadlineMs,
+      scope: SCOPE,
+    })
   }
 }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { secp256k1 } from '@noble/curves/secp256k1'
 import { type Hex, concat, fromHex, toHex } from '../../../src/core/bytes.ts'
 import { Pkcs11Error } from '../../../src/hsm/error.ts'
 import type { Hsm } from '../../../src/hsm/hsm.ts'
+import { receiptGroupDigest } from '../../../src/record/receipt.ts'
+import { SCOPE, receiptFor } from '../message.ts'
 import { DATA_KEY, LEDGER_KEY } from '../suite.ts'
 
 /** What is known of the token from elsewhere than from the HSM under test. */
@@ -18,6 +20,7 @@ export interface Known {
 /** Does something with the HSM, and throws an AssertionError where what came out is wrong. */
 export type Operation = (hsm: Hsm, known: Known) => Promise<void>
 
+const { chainId, auditLog } = SCOPE
 const dataId: Hex = `0x${'11'.repeat(32)}`
 let version = 100
 
@@ -25,8 +28,9 @@ export type OperationName = 'sign' | 'encrypt' | 'decrypt' | 'generate' | 'gener
 
 export const operations: Readonly<Record<OperationName, Operation>> = {
   sign: async (hsm, { publicKey }) => {
-    const digest = createHash('sha256').update(randomBytes(32)).digest()
-    const bytes = fromHex(await hsm.signDigest(digest), 65)
+    const receipt = receiptFor(randomBytes(32))
+    const digest = fromHex(receiptGroupDigest({ chainId, verifyingContract: auditLog }, receipt.group))
+    const bytes = fromHex(await hsm.sign(receipt), 65)
     const signature = secp256k1.Signature.fromCompact(bytes.subarray(0, 64))
     assert.ok(!signature.hasHighS(), 'high s')
     assert.ok(secp256k1.verify(signature, digest, publicKey), 'wrong signature')
