@@ -1,6 +1,7 @@
 import { InterruptedError, exitCodeOfSignal } from '../../src/cli/interruption.ts'
 import { engineSuite } from './engine.ts'
 import { gasSuite } from './gas.ts'
+import { hsmSuite } from './hsm.ts'
 import { machine, type SuiteResult } from './suite.ts'
 import { tpmSuite } from './tpm.ts'
 
@@ -9,12 +10,15 @@ const usage = `npm run bench -- SUITE [--json] [--update]
 engine   the latency of operations beside the bare HSM's, in turn, in one run
 gas      what everything costs on the ledger, compared with contracts/gas.json;
          --update checks in what was measured
+hsm      signatures and encryption by the HSM's device process beside a C loop
+         over the same module; the start with 1,000 objects on the token
 tpm      quotes and PCRs by the device process beside a C loop over Esys and
          tpm2_quote; event logs and IMA logs
 
-Exit code 1, and "ok": false, where a goal of the engine's or the TPM's is
-missed, or where gas differs from what is checked in: a goal of gas that is known to be missed
-stands in the row as "met": false, and in "met" of the whole.
+Exit code 1, and "ok": false, where a goal of the engine's, the HSM's or the
+TPM's is missed, or where gas differs from what is checked in: a goal of gas
+that is known to be missed stands in the row as "met": false, and in "met" of
+the whole.
 Examples: npm run -s bench -- engine --json
           npm run -s bench -- gas`
 
@@ -29,6 +33,7 @@ const say = (text: string): void => {
 const suites: Readonly<Record<string, () => Promise<SuiteResult>>> = {
   engine: () => engineSuite(say),
   gas: () => gasSuite(say, update === true),
+  hsm: () => hsmSuite(say),
   tpm: () => tpmSuite(say),
 }
 
