@@ -45,6 +45,8 @@ export async function startFaultProxy(swtpm: string, path: string): Promise<Faul
   const recorded: Buffer[] = []
   let plan: Plan | undefined
   let previous: Buffer | undefined
+  /** The last answer by command code. */
+  const earlier = new Map<number, Buffer>()
   /** The answer that a swapped command did not get: the next command gets it. */
   let swapped: Buffer | undefined
 
@@ -68,6 +70,8 @@ export async function startFaultProxy(swtpm: string, path: string): Promise<Faul
     recorded.push(answer)
     const own = swapped ?? answer
     swapped = undefined
+    const before = earlier.get(code)
+    earlier.set(code, answer)
     switch (fault?.kind) {
       case 'drop answer':
         return
@@ -86,6 +90,9 @@ export async function startFaultProxy(swtpm: string, path: string): Promise<Faul
       case 'swap':
         client.write(previous ?? own)
         swapped = own
+        return
+      case 'replay':
+        client.write(before ?? own)
         return
       case 'before answer':
         fault.act()
