@@ -75,12 +75,32 @@ export async function bringUpToDate(
 ): Promise<Measured> {
   if (when === 'may be first') await requireFirmware(tpm, profile)
   const before = await settle(tpm, profile, logPath, when)
-  const events = before.log.records.length === 0 ? firstEvents(profile, scans) : changes(before.log, scans)
-  const log = events.length === 0 ? before.log : await appendEvents(logPath, before.log, profile.pcr, events)
+  const isFirst = before.log.records.length === 0
+  const events = isFirst ? firstEvents(profile, scans) : changes(before.log, scans)
+  const append = () => appendEvents(logPath, before.log, profile.pcr, events)
+  const log = events.length === 0 ? before.log : await (isFirst ? append() : logged(append, tpm, profile, events))
   for (const event of events) await tpm.extendPcr(profile.pcr, eventDigest(event))
   const pcrValue = replayCanonicalLog(log.records, profile.pcr)
   if (events.length > 0 && !equal(await readPcr(tpm, profile), pcrValue)) throw mismatch(profile, logPath)
   return { log, events: log.records.map(({ event }) => event), pcrValue, extended: events.length + before.extended }
+}
+
+/**
+ * A change that cannot be logged is extended all the same: a PCR that stayed as it was would go on vouching for what is no longer
+ * there. No log explains it from then on, until the next boot.
+ */
+async function logged(
+  append: () => Promise<VmmLog>,
+  tpm: MeasuringTpm,
+  { pcr }: VmmProfile,
+  events: readonly VmmEvent[],
+): Promise<VmmLog> {
+  try {
+    return await append()
+  } catch (error) {
+    for (const event of events) await tpm.extendPcr(pcr, eventDigest(event))
+    throw error
+  }
 }
 
 /** Nothing is extended behind firmware that is quoted and has not measured itself. Later it stays as it was. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { appendFile, copyFile, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { vmmHash } from '../../src/evidence/vmm-hash.ts'
 import { decodeCanonicalLog, encodeEvent, replayCanonicalLog } from '../../src/tcg/canonical-event-log.ts'
 import { measure, readMeasurement, type MeasuringTpm } from '../../src/vmm/measurement.ts'
@@ -111,6 +111,43 @@ describe('measure', () => {
     const { extended } = await measure(rig.tpm, rig.profile, rig.log)
     assert.equal(extended, 5)
   })
+
+  it('extends a change that it cannot log, once, so that the PCR vouches no longer', async () => {
+    await measure(rig.tpm, rig.profile, rig.log)
+    const good = await hash(rig)
+    // As on a full disk: nothing can be written beside the log.
+    await mkdir(`${rig.log}.next`)
+    await rig.write('bin/binary', 'another')
+    await assert.rejects(measure(rig.tpm, rig.profile, rig.log), { code: 'LOG_INVALID' })
+    const spoilt = await hash(rig)
+    assert.notEqual(spoilt, good)
+    await assert.rejects(readMeasurement(rig.tpm, rig.profile, rig.log), { code: 'LOG_MISMATCH' })
+    await rm(`${rig.log}.next`, { recursive: true })
+    await assert.rejects(measure(rig.tpm, rig.profile, rig.log), { code: 'LOG_MISMATCH' })
+    assert.equal(await hash(rig), spoilt)
+  })
+
+  it('extends nothing of a first measurement that it cannot log', async () => {
+    await mkdir(`${rig.log}.next`)
+    await assert.rejects(measure(rig.tpm, rig.profile, rig.log), { code: 'LOG_INVALID' })
+    await rm(`${rig.log}.next`, { recursive: true })
+    assert.equal((await measure(rig.tpm, rig.profile, rig.log)).extended, 5)
+  })
+
+  for (const [what, times] of [
+    ['loses an extend', 0],
+    ['extends twice, or somebody else does meanwhile', 2],
+  ] as const) {
+    it(`refuses a TPM that ${what}`, async () => {
+      const wrong: MeasuringTpm = {
+        readPcrs: (selected) => rig.tpm.readPcrs(selected),
+        extendPcr: async (pcr, digest) => {
+          for (let i = 0; i < times; i++) await rig.tpm.extendPcr(pcr, digest)
+        },
+      }
+      await assert.rejects(measure(wrong, rig.profile, rig.log), { code: 'LOG_MISMATCH' })
+    })
+  }
 
   it('refuses a log that does not replay to the PCR', async () => {
     await measure(rig.tpm, rig.profile, rig.log)
