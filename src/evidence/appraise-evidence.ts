@@ -1,12 +1,12 @@
 import type { Hex } from '../core/bytes.ts'
-import type { PcrValues } from '../tcg/bank.ts'
 import type { AppraisalPolicy } from './appraisal-policy.ts'
 import { appraiseFirmwareLog } from './appraise-firmware-log.ts'
 import { appraiseImaLog } from './appraise-ima-log.ts'
-import { appraisePcrs } from './appraise-pcrs.ts'
+import { appraisePcrs, appraiseSelection } from './appraise-pcrs.ts'
 import { appraiseEndorsement, appraiseQuote, type AppraisalContext } from './appraise-tpm.ts'
 import { appraiseVmmLog } from './appraise-vmm-log.ts'
-import { resultOf, type AttestationResult } from './claim.ts'
+import { resultOf, type AttestationResult, type Claim } from './claim.ts'
+import { confirmValues, unconfirmed } from './confirmed-values.ts'
 import type { Evidence } from './evidence.ts'
 import { verifyTpmQuote } from './tpm-quote.ts'
 
@@ -30,26 +30,32 @@ export async function appraiseEvidence(
   context: AppraisalContext,
 ): Promise<EvidenceResult> {
   const quote = await verifyTpmQuote(evidence.quote, evidence.endorsement?.ekPublic)
+  const { values, digest } = confirmValues(quote, policy, evidence)
   const quoted = new Set(quote.selections.find(({ bank }) => bank === policy.bank)?.pcrs ?? [])
-  const given = onlyQuoted(evidence.pcrs?.get(policy.bank), quoted)
-  const firmware = appraiseFirmwareLog(evidence.eventLog, policy, given, quoted)
-  const ima = policy.ima && appraiseImaLog(evidence.imaLog, policy.ima, policy.bank, given)
+  const firmware = appraiseFirmwareLog(evidence.eventLog, policy, values, quoted)
+  const ima = policy.ima && appraiseImaLog(evidence.imaLog, policy.ima, policy.bank, values, quoted)
   const vmm = policy.vmm && appraiseVmmLog(evidence.vmmLog, policy.vmm)
   const explained = new Map<number, Uint8Array>(firmware.values)
   if (policy.ima !== undefined && ima?.value !== undefined) explained.set(policy.ima.pcr, ima.value)
   if (policy.vmm !== undefined && vmm?.value !== undefined) explained.set(policy.vmm.pcr, vmm.value)
-  const { ok, claims } = resultOf([
-    ...appraiseQuote(quote, policy, context),
-    ...(await appraiseEndorsement(evidence, policy, context)),
-    ...appraisePcrs(quote, policy, given, explained),
+  const claims = [
+    ...appraisePcrs(quote, policy, values, explained),
     ...firmware.claims,
     ...(ima?.claims ?? []),
     ...(vmm?.claims ?? []),
+  ]
+  const { ok, claims: all } = resultOf([
+    ...appraiseQuote(quote, policy, context),
+    ...(await appraiseEndorsement(evidence, policy, context)),
+    appraiseSelection(quote, policy),
+    digest,
+    ...(digest.status === 'pass' ? claims : claims.map((one) => unconfirmed(hinted(one, evidence, policy), digest))),
   ])
-  return { ok, claims, vmmHash: quote.vmmHash }
+  return { ok, claims: all, vmmHash: quote.vmmHash }
 }
 
-/** A value of a PCR that was not quoted is worth nothing, and is not looked at. */
-function onlyQuoted(given: PcrValues | undefined, quoted: ReadonlySet<number>): PcrValues | undefined {
-  return given && new Map([...given].filter(([pcr]) => quoted.has(pcr)))
+/** A log that went on after the quote leads elsewhere as a whole: then only the PCR's value says where to stop. */
+function hinted(one: Claim, { pcrs }: Evidence, { bank, ima }: AppraisalPolicy): Claim {
+  if (one.name !== 'ima-log' || one.status !== 'pass' || pcrs?.get(bank)?.has(ima?.pcr ?? -1) === true) return one
+  return { ...one, found: `${one.found}; if it went on after the quote, give the PCR values (--pcrs)` }
 }

@@ -26,13 +26,13 @@ const SECURE_BOOT_PCR = 7
  * `pcr-N-event-I` for each that the policy has not, and `secure-boot`. Event types are not believed: events are told by their digests.
  *
  * @param bytes untrusted: believed only where its replay is the quoted PCR
- * @param given the quoted values, where they are known
+ * @param pcrs the quoted values, as far as they are known
  * @param quoted the PCRs that are quoted
  */
 export function appraiseFirmwareLog(
   bytes: Uint8Array | undefined,
   { bank, firmware: { events: rules, secureBoot } }: AppraisalPolicy,
-  given: PcrValues | undefined,
+  pcrs: PcrValues,
   quoted: ReadonlySet<number>,
 ): FirmwareExplanation {
   const isNeeded = rules.length > 0 || secureBoot !== undefined
@@ -66,25 +66,42 @@ export function appraiseFirmwareLog(
         'LOG_INVALID',
       ),
       ...ruled.flatMap((pcr) => appraiseEvents(log, bank, pcr, rules)),
-      appraiseSecureBoot(log, bank, secureBoot, isReached(replayed, given ?? values, quoted)),
+      appraiseSecureBoot(log, bank, secureBoot, reach(replayed.get(SECURE_BOOT_PCR), pcrs, quoted)),
     ],
   }
 }
 
-/** Whether what the log says of Secure Boot is what was quoted. */
-function isReached(replayed: PcrValues, given: PcrValues | undefined, quoted: ReadonlySet<number>): boolean {
-  const [led, value] = [replayed.get(SECURE_BOOT_PCR), given?.get(SECURE_BOOT_PCR)]
-  return quoted.has(SECURE_BOOT_PCR) && led !== undefined && value !== undefined && equal(led, value)
+/** The values to which a log leads, by PCR; none where it cannot be read. */
+export function firmwareValues(bytes: Uint8Array | undefined, bank: HashName): PcrValues {
+  try {
+    return bytes === undefined ? new Map() : replayEventLog(parseEventLog(bytes), bank)
+  } catch (error) {
+    if (error instanceof EventLogError) return new Map()
+    throw error
+  }
 }
 
-function appraiseSecureBoot(log: EventLog, bank: HashName, wanted: boolean | undefined, isCovered: boolean): Claim {
+/** What is known of whether what the log says of Secure Boot was quoted. */
+type Reach = 'covered' | 'not covered' | 'unknown'
+
+function reach(led: Uint8Array | undefined, pcrs: PcrValues, quoted: ReadonlySet<number>): Reach {
+  const value = pcrs.get(SECURE_BOOT_PCR)
+  if (quoted.has(SECURE_BOOT_PCR) && value === undefined) return 'unknown'
+  return led !== undefined && value !== undefined && equal(led, value) ? 'covered' : 'not covered'
+}
+
+function appraiseSecureBoot(log: EventLog, bank: HashName, wanted: boolean | undefined, reached: Reach): Claim {
   const { enabled } = bootStateOf(log, bank).secureBoot
   const words = (on: boolean) => (on ? 'on' : 'off')
   const known = enabled === undefined ? 'cannot be told from the log' : words(enabled)
-  const found = isCovered ? known : `${known}, but PCR ${SECURE_BOOT_PCR} is not quoted with this value`
+  const found = reached === 'covered' ? known : `${known}, but PCR ${SECURE_BOOT_PCR} ${UNREACHED[reached]}`
   if (wanted === undefined) return notCovered('secure-boot', 'nothing', found, 'NOT_IN_POLICY')
-  return claim('secure-boot', words(wanted), found, isCovered && enabled === wanted, 'SECURE_BOOT_DIFFERS')
+  if (reached === 'unknown') return notCovered('secure-boot', words(wanted), found, 'PCR_VALUE_MISSING')
+  const passed = reached === 'covered' && enabled === wanted
+  return claim('secure-boot', words(wanted), found, passed, 'SECURE_BOOT_DIFFERS')
 }
+
+const UNREACHED = { 'not covered': 'is not quoted with this value', unknown: 'has a value that is not known' } as const
 
 /** Holds the events of one PCR against their rules, in order; those at both ends that agree first, so that one more or less is named as such. */
 function appraiseEvents(log: EventLog, bank: HashName, pcr: number, all: readonly EventRule[]): readonly Claim[] {

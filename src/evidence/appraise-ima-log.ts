@@ -15,29 +15,39 @@ import type { Explanation } from './explanation.ts'
 /** A log may have a hundred thousand files: so many that are wrong are named, the others counted. */
 const MOST_NAMED = 1000
 
+/** What the boot aggregate of a bank that can be quoted is of. */
+const AGGREGATED: readonly number[] = Array.from({ length: 10 }, (_, pcr) => pcr)
+
 /**
  * Holds IMA's log against the files that may be used: `ima-log`, `ima-boot-aggregate`, `ima-files`, and `ima:PATH` for each file that may not.
  * Entries behind the quoted value came after the quote and are not looked at.
  *
  * @param bytes binary or text; untrusted: believed only as far as its replay is the quoted PCR
- * @param given the quoted values, where they are known; else the whole log is looked at
+ * @param pcrs the quoted values, as far as they are known
+ * @param quoted the PCRs that are quoted
  */
 export function appraiseImaLog(
   bytes: Uint8Array | undefined,
   rules: ImaRules,
   bank: HashName,
-  given: PcrValues | undefined,
+  pcrs: PcrValues,
+  quoted: ReadonlySet<number>,
 ): Explanation {
   const expected = `a log that leads to PCR ${rules.pcr} of ${bank}`
   if (bytes === undefined) return { value: undefined, claims: [notCovered('ima-log', expected, 'none', 'LOG_MISSING')] }
   let entries: readonly ImaEntry[]
   try {
-    entries = (isAsciiImaLog(bytes) ? decodeAsciiImaLog(bytes) : decodeImaLog(bytes)).entries
+    entries = entriesOf(bytes)
   } catch (error) {
     if (!(error instanceof ImaError)) throw error
     return { value: undefined, claims: [claim('ima-log', expected, error.message, false, 'LOG_INVALID')] }
   }
-  const covered = coveredBy(entries, rules.pcr, bank, given)
+  const value = pcrs.get(rules.pcr)
+  if (value === undefined) {
+    const found = `${entries.length} entries, and no value of a quoted PCR ${rules.pcr}`
+    return { value, claims: [notCovered('ima-log', expected, found, 'PCR_VALUE_MISSING')] }
+  }
+  const covered = coveredBy(entries, rules.pcr, bank, value)
   if (covered === undefined) {
     const found = `${entries.length} entries that lead to it at no line`
     return { value: undefined, claims: [claim('ima-log', expected, found, false, 'LOG_DIFFERS')] }
@@ -48,26 +58,43 @@ export function appraiseImaLog(
     value: covered.value,
     claims: [
       claim('ima-log', expected, found, own.length > 0, 'LOG_DIFFERS'),
-      appraiseAggregate(own[0], bank, given),
+      appraiseAggregate(own[0], bank, pcrs, quoted),
       ...appraiseFiles(own, rules),
     ],
   }
 }
 
-/** The entries that were there when the PCR was quoted. Only extensions by the bank's own hash count: what rests on SHA-1 proves nothing. */
-function coveredBy(entries: readonly ImaEntry[], pcr: number, bank: HashName, given: PcrValues | undefined) {
-  const value = given?.get(pcr)
-  if (value === undefined) {
-    const own = replayIma(entries, startIma([bank])).series.find(({ scheme }) => scheme === 'hash')
-    const end = own?.pcrs.get(pcr)
-    return end === undefined ? undefined : { entries, value: end }
+/**
+ * The value to which the whole log leads; undefined where it cannot be read, or has no entry of the PCR. Only extensions by the bank's own hash
+ * count: what rests on SHA-1 proves nothing.
+ */
+export function imaValue(bytes: Uint8Array | undefined, pcr: number, bank: HashName): Uint8Array | undefined {
+  try {
+    const { series } = replayIma(bytes === undefined ? [] : entriesOf(bytes), startIma([bank]))
+    return series.find(({ scheme }) => scheme === 'hash')?.pcrs.get(pcr)
+  } catch (error) {
+    if (error instanceof ImaError) return undefined
+    throw error
   }
+}
+
+function entriesOf(bytes: Uint8Array): readonly ImaEntry[] {
+  return (isAsciiImaLog(bytes) ? decodeAsciiImaLog(bytes) : decodeImaLog(bytes)).entries
+}
+
+/** The entries that were there when the PCR was quoted. */
+function coveredBy(entries: readonly ImaEntry[], pcr: number, bank: HashName, value: Uint8Array) {
   const match = matchIma(entries, new Map([[bank, new Map([[pcr, value]])]])).find((one) => one.pcr === pcr)
   if (match?.line === null || match?.scheme !== 'hash') return undefined
   return { entries: entries.slice(0, match.line), value }
 }
 
-function appraiseAggregate(first: ImaEntry | undefined, bank: HashName, given: PcrValues | undefined): Claim {
+function appraiseAggregate(
+  first: ImaEntry | undefined,
+  bank: HashName,
+  pcrs: PcrValues,
+  quoted: ReadonlySet<number>,
+): Claim {
   const name = 'ima-boot-aggregate'
   const expected = 'the hash of this boot’s PCRs'
   const measurement = first === undefined ? undefined : readMeasurement(first.template, first.data)
@@ -75,8 +102,12 @@ function appraiseAggregate(first: ImaEntry | undefined, bank: HashName, given: P
     return claim(name, expected, 'a log that does not begin with one', false, 'IMA_AGGREGATE_DIFFERS')
   }
   const found = digestText(measurement)
-  const holds = bootAggregateHolds(measurement, given === undefined ? new Map() : new Map([[bank, given]]))
-  if (holds === undefined) return notCovered(name, `${expected}, which are not all quoted`, found, 'NOT_IN_POLICY')
+  const holds = bootAggregateHolds(measurement, new Map([[bank, pcrs]]))
+  if (holds === undefined) {
+    const unknown = measurement.algorithm === bank && AGGREGATED.every((pcr) => quoted.has(pcr))
+    if (unknown) return notCovered(name, expected, found, 'PCR_VALUE_MISSING')
+    return notCovered(name, `${expected}, which are not all quoted`, found, 'NOT_IN_POLICY')
+  }
   return claim(name, expected, found, holds, 'IMA_AGGREGATE_DIFFERS')
 }
 

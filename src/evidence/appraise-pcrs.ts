@@ -1,43 +1,30 @@
 import { equal, toHex } from '../core/bytes.ts'
-import { BANKS, type PcrValues } from '../tcg/bank.ts'
+import type { PcrValues } from '../tcg/bank.ts'
 import { RESETTABLE_PCRS } from '../tcg/pcr-selection.ts'
 import { resetValue } from '../tcg/reset-value.ts'
 import type { AppraisalPolicy } from './appraisal-policy.ts'
 import { FIRMWARE_PCRS } from './appraise.ts'
 import { claim, notCovered, type Claim } from './claim.ts'
 import type { VerifiedTpmQuote } from './tpm-quote.ts'
-import { pcrDigest } from './vmm-hash.ts'
 
 /**
- * Holds the quoted PCRs against what explains them: `pcr-selection`, `pcr-digest`, and `pcr-N` for each quoted PCR.
+ * Holds the quoted PCRs against what explains them: `pcr-N` for each quoted PCR.
  *
- * @param given values that came with the evidence; untrusted: believed only where the quote's digest is theirs
+ * @param values of the quoted PCRs, as far as they are known
  * @param explained the values to which logs lead
  */
 export function appraisePcrs(
   quote: VerifiedTpmQuote,
   policy: AppraisalPolicy,
-  given: PcrValues | undefined,
+  values: PcrValues,
   explained: PcrValues,
 ): readonly Claim[] {
   const selected = quote.selections.find(({ bank }) => bank === policy.bank)?.pcrs ?? []
-  const values = new Map(selected.map((pcr) => [pcr, given?.get(pcr) ?? computed(pcr, policy, explained)]))
-  return [
-    appraiseSelection(quote, policy),
-    appraiseDigest(quote, policy, values),
-    ...selected.flatMap((pcr) => appraisePcr(pcr, values.get(pcr), policy, explained)),
-  ]
+  return selected.flatMap((pcr) => appraisePcr(pcr, values.get(pcr), policy, explained))
 }
 
-/** What a PCR must be, where nobody says what it is. */
-function computed(pcr: number, policy: AppraisalPolicy, explained: PcrValues): Uint8Array | undefined {
-  const values = policy.values.get(pcr) ?? []
-  if (policy.unextended.includes(pcr)) return resetValue(policy.bank, pcr)
-  return explained.get(pcr) ?? (values.length === 1 ? values[0] : undefined)
-}
-
-/** What a rule speaks of must be quoted, or it would say nothing. */
-function appraiseSelection({ selections }: VerifiedTpmQuote, policy: AppraisalPolicy): Claim {
+/** The claim `pcr-selection`: what a rule speaks of must be quoted, or it would say nothing. */
+export function appraiseSelection({ selections }: VerifiedTpmQuote, policy: AppraisalPolicy): Claim {
   const { bank, unextended, values, firmware, ima, vmm } = policy
   const ruled = [ima?.pcr, vmm?.pcr, ...firmware.events.map(({ pcr }) => pcr)].filter((pcr) => pcr !== undefined)
   const pcrs = [...new Set([...policy.pcrs, ...unextended, ...values.keys(), ...ruled])].toSorted((a, b) => a - b)
@@ -51,23 +38,6 @@ function appraiseSelection({ selections }: VerifiedTpmQuote, policy: AppraisalPo
     pcrs.every((pcr) => only.pcrs.includes(pcr)) &&
     !only.pcrs.some((pcr) => RESETTABLE_PCRS.includes(pcr))
   return claim('pcr-selection', expected, found, fits, 'SELECTION_DIFFERS')
-}
-
-function appraiseDigest(
-  quote: VerifiedTpmQuote,
-  { bank }: AppraisalPolicy,
-  values: ReadonlyMap<number, Uint8Array | undefined>,
-): Claim {
-  const found = toHex(quote.pcrDigest)
-  const known = new Map<number, Uint8Array>()
-  for (const [pcr, value] of values) if (value?.length === BANKS[bank].length) known.set(pcr, value)
-  if (known.size === 0 || known.size < values.size) {
-    const missing = [...values.keys()].filter((pcr) => !known.has(pcr))
-    const expected = `a value of each quoted PCR; none of ${missing.join(',') || bank}`
-    return notCovered('pcr-digest', expected, found, 'PCR_VALUE_MISSING')
-  }
-  const expected = pcrDigest({ bank, pcrs: [...known.keys()] }, known)
-  return claim('pcr-digest', toHex(expected), found, equal(expected, quote.pcrDigest), 'PCR_DIGEST_DIFFERS')
 }
 
 /** Everything that explains the PCR must agree with it. */

@@ -33,6 +33,16 @@ export function appraiseVmmLog(bytes: Uint8Array | undefined, rules: VmmRules): 
   }
 }
 
+/** The value to which a log leads; undefined where it cannot be read. */
+export function vmmValue(bytes: Uint8Array | undefined, pcr: number): Uint8Array | undefined {
+  try {
+    return bytes && replayCanonicalLog(decodeCanonicalLog(bytes), pcr)
+  } catch (error) {
+    if (error instanceof TcgError) return undefined
+    throw error
+  }
+}
+
 function appraiseComponents(records: readonly LoggedEvent[], { components }: VmmRules): readonly Claim[] {
   const claims = records.flatMap(({ event }): Claim[] => {
     if (event.kind === 'profile') return []

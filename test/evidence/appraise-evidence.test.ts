@@ -13,8 +13,12 @@ import {
   replayCanonicalLog,
   type VmmEvent,
 } from '../../src/tcg/canonical-event-log.ts'
+import { decodeImaLog } from '../../src/tcg/ima-log.ts'
+import { replayIma } from '../../src/tcg/ima-replay.ts'
 import { nameOf } from '../../src/tcg/name.ts'
 import { concat, toHex, type Hex } from '../../src/core/bytes.ts'
+import { agileLog } from '../tcg/event-log-bytes.ts'
+import { digestField, imaEntry, nameField } from '../tcg/ima-bytes.ts'
 import { attestBytes, QUOTE_PARTS, signerName, type AttestParts } from '../tcg/quote-bytes.ts'
 import { CAPTURES } from '../tcg/tpm-vectors.ts'
 import { capturedContext, capturedEvidence } from './captured-evidence.ts'
@@ -90,13 +94,53 @@ describe('appraiseEvidence', () => {
     await fails('secure-boot', 'SECURE_BOOT_DIFFERS', {
       policy: { firmware: { ...policy.firmware, secureBoot: true } },
     })
-    const without = { selections: [{ hash: 0x000b, select: [0x7f, 0x7f, 0] }] }
-    const { quote } = await quoteOf(
-      await makeSoftwareAk(),
-      [...Array(15).keys()].filter((pcr) => pcr !== 7),
-      without,
+    const pcrs = [...Array(15).keys()].filter((pcr) => pcr !== 7)
+    await fails('secure-boot', 'SECURE_BOOT_DIFFERS', {
+      evidence: await quoteOf(await makeSoftwareAk(), pcrs, {}, quotedOf(BASELINE, pcrs)),
+    })
+  })
+
+  it('goes by the same values for everything, also where none were given', async () => {
+    const own = capturedEvidence(SECURE_BOOT)
+    const made = parseAppraisalPolicy((await policyOf(own)).text)
+    const value = own.pcrs.get('sha256')?.get(7) ?? new Uint8Array()
+    const events = made.firmware.events.filter(({ pcr }) => pcr !== 7)
+    const firmware = { ...made.firmware, events }
+    for (const references of [[value], [new Uint8Array(32), value]]) {
+      const byValue = { ...made, firmware, values: new Map([...made.values, [7, references]]) }
+      const most = new Map([...(own.pcrs.get('sha256') ?? [])].filter(([pcr]) => pcr !== 7))
+      const less = { ...own, pcrs: new Map([['sha256' as const, most]]) }
+      assert.deepEqual(await faults(less, byValue, capturedContext(SECURE_BOOT)), [])
+    }
+    // A quoted PCR that nobody knows leaves Secure Boot open, not off.
+    const { claims } = await appraiseEvidence(
+      { ...own, eventLog: agileLog(['sha256'], []), pcrs: new Map() },
+      { ...made, firmware },
+      capturedContext(SECURE_BOOT),
     )
-    await fails('secure-boot', 'SECURE_BOOT_DIFFERS', { evidence: { quote } })
+    const open = claims.find(({ name }) => name === 'secure-boot')
+    assert.equal(open?.code, 'PCR_VALUE_MISSING')
+    assert.match(open.found, /a value that is not known/)
+  })
+
+  it('says of nothing that it passes where the values are not those that were quoted', async () => {
+    const sha256 = new Map(evidence.pcrs.get('sha256'))
+    sha256.set(14, new Uint8Array(32).fill(1))
+    for (const [pcrs, code] of [
+      [new Map([['sha256' as const, sha256]]), 'PCR_DIGEST_DIFFERS'],
+      [new Map(), 'PCR_VALUE_MISSING'],
+    ] as const) {
+      const of = code === 'PCR_VALUE_MISSING' ? { ...policy, unextended: [] } : policy
+      const { claims } = await appraiseEvidence({ ...evidence, pcrs }, of, context)
+      const resting = claims.slice(claims.findIndex(({ name }) => name === 'pcr-digest') + 1)
+      assert.ok(resting.length > 40)
+      assert.deepEqual(
+        resting.filter((one) => one.status !== 'not-covered'),
+        [],
+      )
+      assert.equal(resting.find(({ name }) => name === 'secure-boot')?.code, code)
+      assert.equal(resting.find(({ name }) => name === 'ima-boot-aggregate')?.code, code)
+    }
   })
 
   it('denies under an empty policy', async () => {
@@ -210,6 +254,7 @@ describe('appraiseEvidence, PCRs', () => {
     const rest = without(context, 'nonce')
     assert.deepEqual(await faults({ quote, pcrs, imaLog: own.imaLog }, under, rest), [
       'pcr-selection SELECTION_DIFFERS',
+      'ima-log PCR_VALUE_MISSING',
     ])
   })
 
@@ -217,7 +262,6 @@ describe('appraiseEvidence, PCRs', () => {
     const sha256 = new Map(evidence.pcrs.get('sha256'))
     sha256.set(14, new Uint8Array(32).fill(1))
     await fails('pcr-digest', 'PCR_DIGEST_DIFFERS', { evidence: { pcrs: new Map([['sha256', sha256]]) } })
-    await fails('pcr-14', 'PCR_DIFFERS', { evidence: { pcrs: new Map([['sha256', sha256]]) } })
     await fails('pcr-digest', 'PCR_VALUE_MISSING', { evidence: { pcrs: new Map() }, policy: { unextended: [] } })
     // Without values, what the policy and the logs say they must be will do.
     assert.deepEqual(await faults({ ...evidence, pcrs: new Map() }, policy), [])
@@ -293,9 +337,33 @@ describe('appraiseEvidence, IMA’s log', () => {
     await fails('ima-log', 'LOG_DIFFERS', { evidence: { imaLog: new Uint8Array() } })
   })
 
-  it('takes a log that has grown since', async () => {
-    const whole = concat(evidence.imaLog, evidence.imaLog)
-    assert.deepEqual(await faults({ ...evidence, imaLog: whole }, policy), [])
+  it('takes a log that has grown since, and says what is missing where no value says how far it counts', async () => {
+    const imaLog = concat(evidence.imaLog, evidence.imaLog)
+    assert.deepEqual(await faults({ ...evidence, imaLog }, policy), [])
+    const { ok, claims } = await appraiseEvidence({ ...evidence, imaLog, pcrs: new Map() }, policy, context)
+    assert.equal(ok, false)
+    assert.match(claims.find(({ name }) => name === 'ima-log')?.found ?? '', /went on after the quote.*--pcrs/)
+  })
+
+  it('compares the boot aggregate whether or not the values were given', async () => {
+    const ak = await makeSoftwareAk()
+    const pcrs = [...Array(11).keys()]
+    const imaLog = imaEntry(concat(digestField(7), nameField('boot_aggregate')))
+    const value = replayIma(decodeImaLog(imaLog).entries).series.find(
+      ({ bank, scheme }) => bank === 'sha256' && scheme === 'hash',
+    )
+    const ten = value?.pcrs.get(10) ?? new Uint8Array()
+    const values = new Map(pcrs.map((pcr) => [pcr, pcr === 10 ? ten : new Uint8Array(32).fill(pcr + 1)]))
+    const own = await quoteOf(ak, pcrs, {}, values)
+    const references = pcrs.slice(0, 10).map((pcr) => `${pcr} = ["${toHex(values.get(pcr) ?? ten)}"]`)
+    const under = parseAppraisalPolicy(
+      `freshness = "none"\n[attestation_key]\nnames = ["${toHex(nameOf(ak.public))}"]\n[tpm]\nassurance = "none"\n[ima]\n[values]\n${references.join('\n')}`,
+    )
+    const rest = without(context, 'nonce')
+    for (const given of [own.pcrs, new Map()]) {
+      const found = await faults({ quote: own.quote, pcrs: given, imaLog }, under, rest)
+      assert.deepEqual(found, ['ima-boot-aggregate IMA_AGGREGATE_DIFFERS'])
+    }
   })
 
   it('wants every file listed, with a content that may be', async () => {
@@ -413,6 +481,12 @@ function bank(hash: number, pcrs: readonly number[]) {
   const select = [0, 0, 0]
   for (const pcr of pcrs) select[pcr >> 3] = (select[pcr >> 3] ?? 0) | (1 << (pcr & 7))
   return { hash, select }
+}
+
+/** The values of some PCRs of a capture. */
+function quotedOf(capture: string, pcrs: readonly number[]): PcrValues {
+  const values = capturedEvidence(capture).pcrs.get('sha256')
+  return new Map(pcrs.map((pcr) => [pcr, values?.get(pcr) ?? new Uint8Array()]))
 }
 
 /** A quote of PCRs, all zero unless other values are given. */
