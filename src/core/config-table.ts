@@ -79,6 +79,11 @@ export class ConfigTable {
     return typeof this.#get(key) === 'number'
   }
 
+  /** Whether a string stands there, for a key that takes either a string or something else. */
+  isText(key: string): boolean {
+    return typeof this.#get(key) === 'string'
+  }
+
   /** Its keys, for a table whose keys are free. */
   keys(): readonly string[] {
     return Object.keys(this.#values)

@@ -74,8 +74,8 @@ export interface ImaRules {
 
 export interface VmmRules {
   readonly pcr: number
-  /** The digests that each component may have, all of which must be there. */
-  readonly components: ReadonlyMap<string, readonly Uint8Array[]>
+  /** The digests that each component may have; or that it must be logged as absent. */
+  readonly components: ReadonlyMap<string, readonly Uint8Array[] | 'absent'>
 }
 
 const HEX = /^0x(?:[0-9a-f]{2})+$/
@@ -195,8 +195,12 @@ function vmmOf(table: ConfigTable): VmmRules {
   const components = table.optionalTable('components')
   return {
     pcr: table.integer('pcr', { ...PCR, or: 13 }),
-    components: new Map(components.keys().map((name) => [name, digestsOf(components, name, 'sha256')])),
+    components: new Map(components.keys().map((name) => [name, componentOf(components, name)])),
   }
+}
+
+function componentOf(table: ConfigTable, name: string): readonly Uint8Array[] | 'absent' {
+  return table.isText(name) ? table.choice<'absent'>(name, ['absent']) : digestsOf(table, name, 'sha256')
 }
 
 /** At least one. */

@@ -47,21 +47,17 @@ function appraiseComponents(records: readonly LoggedEvent[], { components }: Vmm
   const claims = records.flatMap(({ event }): Claim[] => {
     if (event.kind === 'profile') return []
     const name = `vmm:${event.name}`
-    const found = event.sha256 === undefined ? 'gone' : toHex(event.sha256)
-    const allowed = components.get(event.name)?.map(toHex)
+    const found = event.sha256 === undefined ? 'absent' : toHex(event.sha256)
     if (event.kind === 'changed') return [claim(name, 'unchanged while it ran', found, false, 'COMPONENT_CHANGED')]
-    if (allowed === undefined) return [claim(name, 'a component of the policy', found, false, 'COMPONENT_UNLISTED')]
-    return [
-      claim(
-        name,
-        allowed.join(' or '),
-        found,
-        allowed.some((one) => one === found),
-        'COMPONENT_DIFFERS',
-      ),
-    ]
+    const rule = components.get(event.name)
+    if (rule === undefined) return [claim(name, 'a component of the policy', found, false, 'COMPONENT_UNLISTED')]
+    const allowed: readonly string[] = rule === 'absent' ? [rule] : rule.map(toHex)
+    return [claim(name, allowed.join(' or '), found, allowed.includes(found), 'COMPONENT_DIFFERS')]
   })
   const measured = new Set(records.map(({ event }) => event.name))
   const missing = [...components.keys()].filter((name) => !measured.has(name))
-  return [...claims, ...missing.map((name) => claim(`vmm:${name}`, 'measured', 'absent', false, 'COMPONENT_MISSING'))]
+  return [
+    ...claims,
+    ...missing.map((name) => claim(`vmm:${name}`, 'in the log', 'not in the log', false, 'COMPONENT_MISSING')),
+  ]
 }

@@ -194,7 +194,7 @@ function vmmOf({ vmmLog }: Evidence, values: PcrValues) {
     throw new EvidenceError('EVIDENCE_UNSUITABLE', detail)
   }
   const components = log.flatMap(({ event }) =>
-    event.kind === 'component' && event.sha256 ? [[event.name, event.sha256] as const] : [],
+    event.kind === 'component' ? [[event.name, event.sha256 ?? 'absent'] as const] : [],
   )
   return {
     pcr,
@@ -204,7 +204,9 @@ function vmmOf({ vmmLog }: Evidence, values: PcrValues) {
       `pcr = ${pcr}`,
       '',
       '[vmm.components]',
-      ...components.map(([name, sha256]) => `${text(name)} = [${text(toHex(sha256))}]`),
+      ...components.map(
+        ([name, found]) => `${text(name)} = ${found === 'absent' ? text(found) : `[${text(toHex(found))}]`}`,
+      ),
     ],
   }
 }

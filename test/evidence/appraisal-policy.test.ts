@@ -70,6 +70,13 @@ describe('parseAppraisalPolicy', () => {
     refuses('CONFIG_INVALID', /vmm\.components\./, '[vmm.components]\n"/bin/sh" = ["sha256:ab"]')
   })
 
+  it('takes a component that must be absent, and no other word', () => {
+    const { vmm } = parseAppraisalPolicy(`[vmm.components]\n"/a" = "absent"\n"/b" = ["${digest}"]`)
+    assert.equal(vmm?.components.get('/a'), 'absent')
+    refuses('CONFIG_INVALID', /vmm\.components\./, '[vmm.components]\n"/bin/sh" = "gone"')
+    refuses('CONFIG_INVALID', /vmm\.components\./, '[vmm.components]\n"/bin/sh" = ["absent"]')
+  })
+
   it('refuses two logs for one PCR', () => {
     const event = (pcr: number) => `[[firmware.events]]\nname="a"\npcr=${pcr}\ndigests=["${digest}"]\n`
     refuses('CONFIG_INVALID', /ima\.pcr/, `${event(10)}[ima]`)

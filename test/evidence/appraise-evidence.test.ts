@@ -19,6 +19,8 @@ import { nameOf } from '../../src/tcg/name.ts'
 import { concat, toHex, type Hex } from '../../src/core/bytes.ts'
 import { agileLog } from '../tcg/event-log-bytes.ts'
 import { digestField, imaEntry, nameField } from '../tcg/ima-bytes.ts'
+import { predict } from '../../src/vmm/predict.ts'
+import { qemuKvmProfile } from '../../src/vmm/qemu-kvm-profile.ts'
 import { attestBytes, QUOTE_PARTS, signerName, type AttestParts } from '../tcg/quote-bytes.ts'
 import { CAPTURES } from '../tcg/tpm-vectors.ts'
 import { capturedContext, capturedEvidence } from './captured-evidence.ts'
@@ -423,7 +425,7 @@ describe('appraiseEvidence, the VMM’s log', () => {
   it('wants every component of the policy as it may be, and no other', async () => {
     assert.deepEqual(await faults(own, made, known), [])
     const [name = ''] = made.vmm?.components.keys() ?? []
-    const change = (act: (all: Map<string, readonly Uint8Array[]>) => void): AppraisalPolicy => {
+    const change = (act: (all: Map<string, readonly Uint8Array[] | 'absent'>) => void): AppraisalPolicy => {
       const components = new Map(made.vmm?.components)
       act(components)
       return { ...made, vmm: made.vmm && { ...made.vmm, components } }
@@ -440,6 +442,31 @@ describe('appraiseEvidence, the VMM’s log', () => {
     assert.deepEqual(await faults(own, other, known), [`vmm:${name} COMPONENT_DIFFERS`])
     const more = change((all) => all.set('/absent', [new Uint8Array(32)]))
     assert.deepEqual(await faults(own, more, known), ['vmm:/absent COMPONENT_MISSING'])
+  })
+
+  it('takes what the profile of real hosts logs under the policy made of it, with all that is absent', async () => {
+    const options = { pkcs11Module: process.execPath, selection: { bank: 'sha256', pcrs: [13] }, pcr: 13 } as const
+    const { components, ...rest } = qemuKvmProfile(options)
+    // Where the system's parts are; Attestry's own take long to hash, and are never absent.
+    const parts = components.filter(({ name }) => name.startsWith('/') || name.startsWith('modules/'))
+    const replaced = new Map([['/usr/bin/qemu-system-x86_64', process.execPath]])
+    const { events } = await predict({ ...rest, components: parts }, { replaced })
+    assert.ok(events.some(({ kind, sha256 }) => kind === 'component' && sha256 === undefined))
+    const host = await measured(...events)
+    assert.deepEqual(await faults(host, parseAppraisalPolicy((await policyOf(host)).text), known), [])
+  })
+
+  it('wants what was absent to be absent, and to be said so', async () => {
+    const gone = { kind: 'component', name: '/usr/lib64/qemu' } as const
+    const partly = await measured(profile, first, gone)
+    const under = parseAppraisalPolicy((await policyOf(partly)).text)
+    assert.equal(under.vmm?.components.get(gone.name), 'absent')
+    assert.deepEqual(await faults(partly, under, known), [])
+    const there = await measured(profile, first, { ...gone, sha256: second.sha256 })
+    assert.deepEqual(await faults(there, under, known), [`vmm:${gone.name} COMPONENT_DIFFERS`])
+    assert.deepEqual(await faults(await measured(profile, first), under, known), [`vmm:${gone.name} COMPONENT_MISSING`])
+    const without = await measured(profile, { kind: 'component', name: first.name }, second)
+    assert.deepEqual(await faults(without, made, known), [`vmm:${first.name} COMPONENT_DIFFERS`])
   })
 
   it('wants a log that leads to the quoted value', async () => {
