@@ -1,7 +1,7 @@
 import { fromHex, type Hex } from '../core/bytes.ts'
 import { parseToml, type ConfigTable } from '../core/config-table.ts'
 import { HASHES, type HashName } from '../tcg/algorithm.ts'
-import { PCR_COUNT } from '../tcg/pcr-selection.ts'
+import { PCR_COUNT, RESETTABLE_PCRS } from '../tcg/pcr-selection.ts'
 
 /** What evidence is held against (docs/evidence.md). What it says nothing of it does not allow. */
 export interface AppraisalPolicy {
@@ -79,9 +79,11 @@ export interface VmmRules {
 }
 
 const HEX = /^0x(?:[0-9a-f]{2})+$/
-const IMA_DIGEST = /^(?:verity:)?[a-z0-9-]{2,16}:[0-9a-f]{32,128}$/
+/** How an IMA digest is written: only hashes that nobody can find collisions of, each at its length. */
+export const IMA_DIGEST = /^(?:verity:)?(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/
 const MANUFACTURER = /^id:[0-9A-F]{8}$/
-const NAME = /^0x000[bc][0-9a-f]{64,96}$/
+/** Attestation keys have names by SHA-256. */
+const NAME = /^0x000b[0-9a-f]{64}$/
 const PCR = { min: 0, max: PCR_COUNT - 1 }
 
 /**
@@ -104,8 +106,8 @@ export function parseAppraisalPolicy(text: string, source = 'the policy'): Appra
     tpm: tpmOf(root.optionalTable('tpm')),
     clock: clockOf(root.optionalTable('clock')),
     bank,
-    pcrs: quote.has('pcrs') ? quote.ascending('pcrs', PCR.min, PCR.max) : [],
-    unextended: quote.has('unextended') ? quote.ascending('unextended', PCR.min, PCR.max) : [],
+    pcrs: pcrsOf(quote, 'pcrs'),
+    unextended: pcrsOf(quote, 'unextended'),
     values: valuesOf(root.optionalTable('values'), bank),
     firmware: firmwareOf(root.optionalTable('firmware'), bank),
     ima: root.has('ima') ? imaOf(root.table('ima')) : undefined,
@@ -113,6 +115,7 @@ export function parseAppraisalPolicy(text: string, source = 'the policy'): Appra
   }
   root.end()
   requireOneLog(policy, root)
+  requirePossible(policy, root)
   return policy
 }
 
@@ -123,6 +126,30 @@ function requireOneLog({ firmware, ima, vmm }: AppraisalPolicy, root: ConfigTabl
   if (vmm !== undefined && (ruled.has(vmm.pcr) || vmm.pcr === ima?.pcr)) {
     throw root.invalid('vmm.pcr', 'a PCR that no other log explains')
   }
+}
+
+/** What no evidence can pass is a mistake of whoever wrote it. */
+function requirePossible({ bank, pcrs, unextended, values, firmware, ima, vmm }: AppraisalPolicy, root: ConfigTable) {
+  const rules: readonly (readonly [string, readonly number[]])[] = [
+    ['quote.pcrs', pcrs],
+    ['quote.unextended', unextended],
+    ['values', [...values.keys()]],
+    ['firmware.events', firmware.events.map(({ pcr }) => pcr)],
+    ['ima.pcr', ima === undefined ? [] : [ima.pcr]],
+    ['vmm.pcr', vmm === undefined ? [] : [vmm.pcr]],
+  ]
+  const resettable = rules.find(([, ruled]) => ruled.some((pcr) => RESETTABLE_PCRS.includes(pcr)))
+  if (resettable !== undefined)
+    throw root.invalid(resettable[0], `no PCR that can be reset: ${RESETTABLE_PCRS.join(', ')}`)
+  if (vmm !== undefined && bank !== 'sha256') throw root.invalid('quote.bank', 'sha256, into which the VMM is measured')
+  if (vmm !== undefined && ![...vmm.components.values()].some((rule) => rule !== 'absent')) {
+    throw root.invalid('vmm.components', 'at least one component that is there')
+  }
+}
+
+/** None where the key is absent, or its list empty. */
+function pcrsOf(table: ConfigTable, key: string): readonly number[] {
+  return table.has(key) && table.list(key).length > 0 ? table.ascending(key, PCR.min, PCR.max) : []
 }
 
 function tpmOf(table: ConfigTable): TpmRules {
@@ -173,7 +200,7 @@ function firmwareOf(table: ConfigTable, bank: HashName): FirmwareRules {
     if (event.has('digests')) {
       return { name, pcr, allowed: { kind: 'digest', digests: digestsOf(event, 'digests', bank) } }
     }
-    const commandLines = event.texts('command_lines', /^[^\0]*$/u, 'command lines')
+    const commandLines = filled(event, 'command_lines', /^[^\0]*$/u, 'at least one command line')
     return { name, pcr, allowed: { kind: 'command-line', commandLines } }
   })
   return { secureBoot, events }
@@ -186,7 +213,9 @@ function imaOf(table: ConfigTable): ImaRules {
     violations: table.choice('violations', ['deny', 'allow'], 'deny'),
     unlisted: table.choice('unlisted', ['deny', 'allow'], 'deny'),
     files: new Map(
-      files.keys().map((path) => [path, files.texts(path, IMA_DIGEST, 'digests such as sha256: and 64 digits')]),
+      files
+        .keys()
+        .map((path) => [path, filled(files, path, IMA_DIGEST, 'digests: sha256:, sha384: or sha512: and all digits')]),
     ),
   }
 }
@@ -204,10 +233,17 @@ function componentOf(table: ConfigTable, name: string): readonly Uint8Array[] | 
 }
 
 /** At least one. */
+function filled(table: ConfigTable, key: string, form: RegExp, expected: string): readonly string[] {
+  const texts = table.texts(key, form, expected)
+  if (texts.length === 0) throw table.invalid(key, expected)
+  return texts
+}
+
+/** At least one. */
 function digestsOf(table: ConfigTable, key: string, bank: HashName): readonly Uint8Array[] {
   const { length } = HASHES[bank]
   const expected = `digests of ${length} bytes, as 0x and ${2 * length} digits`
-  const texts = table.texts(key, HEX, expected)
-  if (texts.length === 0 || texts.some((text) => text.length !== 2 + 2 * length)) throw table.invalid(key, expected)
+  const texts = filled(table, key, HEX, expected)
+  if (texts.some((text) => text.length !== 2 + 2 * length)) throw table.invalid(key, expected)
   return texts.map((text) => fromHex(text))
 }

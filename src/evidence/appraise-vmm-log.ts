@@ -23,7 +23,9 @@ export function appraiseVmmLog(bytes: Uint8Array | undefined, rules: VmmRules): 
   const records = log.filter(({ pcr }) => pcr === rules.pcr)
   const found = `${records.length} events`
   const fits =
-    records[0]?.event.kind === 'profile' && records.every(({ event }, i) => i === 0 || event.kind !== 'profile')
+    records[0]?.event.kind === 'profile' &&
+    records.every(({ event }, i) => i === 0 || event.kind !== 'profile') &&
+    records.some(({ event }) => event.kind === 'component' && event.sha256 !== undefined)
   return {
     value: replayCanonicalLog(log, rules.pcr),
     claims: [

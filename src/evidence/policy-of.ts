@@ -196,6 +196,12 @@ function vmmOf({ vmmLog }: Evidence, values: PcrValues) {
   const components = log.flatMap(({ event }) =>
     event.kind === 'component' ? [[event.name, event.sha256 ?? 'absent'] as const] : [],
   )
+  if (components.every(([, found]) => found === 'absent')) return undefined
+  const names = new Set<string>()
+  for (const [name] of components) {
+    if (names.has(name)) throw new EvidenceError('EVIDENCE_UNSUITABLE', `the VMM’s log has ${name} twice`)
+    names.add(name)
+  }
   return {
     pcr,
     lines: [

@@ -77,6 +77,46 @@ describe('parseAppraisalPolicy', () => {
     refuses('CONFIG_INVALID', /vmm\.components\./, '[vmm.components]\n"/bin/sh" = ["absent"]')
   })
 
+  it('takes only IMA digests of strong hashes, at their length', () => {
+    const files = (one: string) => `[ima.files]\n"/bin/sh" = ["${one}"]`
+    const strong = [
+      ['sha256', 64],
+      ['sha384', 96],
+      ['sha512', 128],
+    ] as const
+    for (const [name, digits] of strong) {
+      for (const prefix of ['', 'verity:']) parseAppraisalPolicy(files(`${prefix}${name}:${'a'.repeat(digits)}`))
+      refuses('CONFIG_INVALID', /ima\.files\./, files(`${name}:${'a'.repeat(digits - 2)}`))
+      refuses('CONFIG_INVALID', /ima\.files\./, files(`${name}:${'a'.repeat(digits + 2)}`))
+    }
+    for (const weak of [`md5:${'a'.repeat(32)}`, `sha1:${'a'.repeat(40)}`, `sm3:${'a'.repeat(64)}`]) {
+      refuses('CONFIG_INVALID', /ima\.files\./, files(weak))
+    }
+  })
+
+  it('refuses what no evidence can pass', () => {
+    for (const pcr of [16, 23]) {
+      refuses('CONFIG_INVALID', /quote\.pcrs/, `[quote]\npcrs = [${pcr}]`)
+      refuses('CONFIG_INVALID', /quote\.unextended/, `[quote]\nunextended = [${pcr}]`)
+      refuses('CONFIG_INVALID', /values/, `[values]\n${pcr} = ["${digest}"]`)
+      refuses('CONFIG_INVALID', /firmware\.events/, `[[firmware.events]]\nname="a"\npcr=${pcr}\ndigests=["${digest}"]`)
+      refuses('CONFIG_INVALID', /ima\.pcr/, `[ima]\npcr = ${pcr}`)
+      refuses('CONFIG_INVALID', /vmm\.pcr/, `[vmm]\npcr = ${pcr}\n[vmm.components]\n"/a" = ["${digest}"]`)
+    }
+    refuses('CONFIG_INVALID', /quote\.bank/, `[quote]\nbank = "sha384"\n[vmm.components]\n"/a" = ["${digest}"]`)
+    refuses('CONFIG_INVALID', /vmm\.components/, '[vmm]')
+    refuses('CONFIG_INVALID', /vmm\.components/, '[vmm.components]\n"/a" = "absent"')
+    refuses('CONFIG_INVALID', /ima\.files/, '[ima.files]\n"/bin/sh" = []')
+    refuses('CONFIG_INVALID', /command_lines/, '[[firmware.events]]\nname="a"\npcr=1\ncommand_lines=[]')
+    refuses('CONFIG_INVALID', /names/, `[attestation_key]\nnames = ["0x000c${'ab'.repeat(48)}"]`)
+    refuses('CONFIG_INVALID', /names/, `[attestation_key]\nnames = ["0x000b${'ab'.repeat(48)}"]`)
+  })
+
+  it('takes empty lists of PCRs', () => {
+    const { pcrs, unextended } = parseAppraisalPolicy('[quote]\npcrs = []\nunextended = []')
+    assert.deepEqual([pcrs, unextended], [[], []])
+  })
+
   it('refuses two logs for one PCR', () => {
     const event = (pcr: number) => `[[firmware.events]]\nname="a"\npcr=${pcr}\ndigests=["${digest}"]\n`
     refuses('CONFIG_INVALID', /ima\.pcr/, `${event(10)}[ima]`)

@@ -422,6 +422,17 @@ describe('appraiseEvidence, the VMM’s log', () => {
     assert.deepEqual(await faults(twice, made, known), ['vmm-log LOG_INVALID'])
   })
 
+  it('wants at least one component', async () => {
+    const none = { ...made, vmm: { pcr: 13, components: new Map() } }
+    assert.deepEqual(await faults(await measured(profile), none, known), ['vmm-log LOG_INVALID'])
+    // Which no policy can list: such a PCR is explained by its value.
+    assert.equal(parseAppraisalPolicy((await policyOf(await measured(profile))).text).vmm, undefined)
+  })
+
+  it('makes no policy of a log that has a component twice', async () => {
+    await refuses('EVIDENCE_UNSUITABLE', policyOf(await measured(profile, first, { ...first, sha256: second.sha256 })))
+  })
+
   it('wants every component of the policy as it may be, and no other', async () => {
     assert.deepEqual(await faults(own, made, known), [])
     const [name = ''] = made.vmm?.components.keys() ?? []
