@@ -1,4 +1,4 @@
-import { concat, equal, toHex } from '../core/bytes.ts'
+import { equal, toHex } from '../core/bytes.ts'
 import type { HashName } from '../tcg/algorithm.ts'
 import type { PcrValues } from '../tcg/bank.ts'
 import { bootStateOf } from '../tcg/boot-state.ts'
@@ -7,10 +7,10 @@ import { replayEventLog } from '../tcg/event-log-replay.ts'
 import { parseEventLog, type EventLog } from '../tcg/event-log.ts'
 import { eventTypeName } from '../tcg/event-type.ts'
 import type { FirmwareEvent } from '../tcg/firmware-event.ts'
-import { digest } from '../tcg/hash.ts'
 import { resetValue } from '../tcg/reset-value.ts'
 import type { AppraisalPolicy, EventRule } from './appraisal-policy.ts'
 import { claim, notCovered, type Claim } from './claim.ts'
+import { lineDigests, measuredText } from './command-line.ts'
 
 /** What the firmware's log makes of its PCRs. */
 export interface FirmwareExplanation {
@@ -131,7 +131,9 @@ function appraiseEvent(
   bank: HashName,
   pcr: number,
 ): Claim {
-  const found = event === undefined ? 'no event' : toHex(event.digest(bank) ?? new Uint8Array())
+  const said = event && measuredText(event, bank)
+  const value = event === undefined ? 'no event' : toHex(event.digest(bank) ?? new Uint8Array())
+  const found = said === undefined ? value : `${value}, ${JSON.stringify(said)}`
   if (rule === undefined) {
     const name = `pcr-${pcr}-event-${event?.index ?? 0}`
     const what = event === undefined ? found : `${eventTypeName(event.type)} ${found}`
@@ -143,7 +145,8 @@ function appraiseEvent(
   const code =
     event === undefined ? 'EVENT_MISSING' : allowed.kind === 'digest' ? 'EVENT_DIFFERS' : 'COMMAND_LINE_DIFFERS'
   const passed = event !== undefined && isAllowed(rule, event, bank)
-  return claim(name, expected.join(' or ') || 'nothing at all', found, passed, code)
+  const shown = allowed.kind === 'command-line' && said !== undefined ? JSON.stringify(said) : found
+  return claim(name, expected.join(' or ') || 'nothing at all', shown, passed, code)
 }
 
 function isAllowed({ allowed }: EventRule, event: FirmwareEvent, bank: HashName): boolean {
@@ -152,12 +155,4 @@ function isAllowed({ allowed }: EventRule, event: FirmwareEvent, bank: HashName)
   const digests =
     allowed.kind === 'digest' ? allowed.digests : allowed.commandLines.flatMap((line) => lineDigests(line, bank))
   return digests.some((one) => equal(one, found))
-}
-
-/** A command line as it is measured: by GRUB as it stands; by Linux' EFI stub and by systemd in UTF-16 with its zero. */
-export function lineDigests(line: string, bank: HashName): readonly Uint8Array[] {
-  const wide = new Uint8Array(2 * line.length + 2)
-  const view = new DataView(wide.buffer)
-  for (let i = 0; i < line.length; i++) view.setUint16(2 * i, line.charCodeAt(i), true)
-  return [digest(bank, concat(new TextEncoder().encode(line))), digest(bank, wide)]
 }

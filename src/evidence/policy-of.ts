@@ -8,13 +8,16 @@ import { replayEventLog } from '../tcg/event-log-replay.ts'
 import { parseEventLog } from '../tcg/event-log.ts'
 import { eventTypeName } from '../tcg/event-type.ts'
 import type { FirmwareEvent } from '../tcg/firmware-event.ts'
+import { BOOT_AGGREGATE } from '../tcg/boot-aggregate.ts'
 import { decodeAsciiImaLog, isAsciiImaLog } from '../tcg/ima-ascii.ts'
 import { decodeImaLog, isViolation } from '../tcg/ima-log.ts'
 import { readMeasurement } from '../tcg/ima-measurement.ts'
 import { matchIma } from '../tcg/ima-replay.ts'
 import { pathText } from '../tcg/path-text.ts'
 import { resetValue } from '../tcg/reset-value.ts'
+import { IMA_DIGEST } from './appraisal-policy.ts'
 import { digestText } from './appraise-ima-log.ts'
+import { measuredText } from './command-line.ts'
 import { EvidenceError } from './error.ts'
 import type { Evidence } from './evidence.ts'
 import { verifyTpmQuote, type VerifiedTpmQuote } from './tpm-quote.ts'
@@ -31,9 +34,12 @@ export interface MadePolicy {
   /** TOML, as `parseAppraisalPolicy` reads it. */
   readonly text: string
   readonly pcrs: readonly PcrExplanation[]
+  /** What the policy lets pass that a policy should not, and what it could not list: for whoever reads it. */
+  readonly notes: readonly string[]
 }
 
 const SECURE_BOOT_PCR = 7
+const COMMAND_LINE = 'command-line'
 
 /**
  * Makes the policy that takes exactly this evidence, for a host that somebody trusts as it is now. Each quoted PCR is explained by the
@@ -57,6 +63,7 @@ export async function policyOf(evidence: Evidence): Promise<MadePolicy> {
   const by = (explainedBy: PcrExplanation['explainedBy']) =>
     pcrs.filter((one) => one.explainedBy === explainedBy).map(({ pcr }) => pcr)
   const [plain, unextended] = [by('its value'), by('never extended')]
+  const hasCertificate = evidence.endorsement?.ekCertificate !== undefined
   const lines = [
     '# Takes exactly the evidence that it was made from. docs/evidence.md says what each key means, and how to widen it.',
     'version = 1',
@@ -66,7 +73,7 @@ export async function policyOf(evidence: Evidence): Promise<MadePolicy> {
     `names = [${text(quote.akName)}]`,
     '',
     '[tpm]',
-    `assurance = ${text(evidence.endorsement?.ekCertificate === undefined ? 'none' : 'Software')}`,
+    `assurance = ${text(hasCertificate ? 'Software' : 'none')}`,
     '',
     '[clock]',
     `require_safe = ${quote.clock.safe}`,
@@ -82,7 +89,12 @@ export async function policyOf(evidence: Evidence): Promise<MadePolicy> {
     ...(ima?.lines ?? []),
     ...(vmm?.lines ?? []),
   ]
-  return { text: `${lines.join('\n')}\n`, pcrs }
+  const notes = [
+    ...(hasCertificate ? [] : ['assurance = "none": no EK certificate says that this is a TPM']),
+    ...(quote.clock.safe ? [] : ['require_safe = false: the TPM’s clock may have been turned back']),
+    ...(ima?.notes ?? []),
+  ]
+  return { text: `${lines.join('\n')}\n`, pcrs, notes }
 }
 
 /** The one bank that is quoted, and its values, which the quote's digest confirms. */
@@ -116,6 +128,12 @@ function firmwareOf({ eventLog }: Evidence, bank: HashName, values: PcrValues) {
   const events = log.events.filter((event) => pcrs.has(event.pcr) && event.extended)
   const { enabled } = bootStateOf(log, bank).secureBoot
   const known = enabled !== undefined && pcrs.has(SECURE_BOOT_PCR)
+  const names = new Map<string, number>()
+  const numbered = (name: string) => {
+    const times = (names.get(name) ?? 0) + 1
+    names.set(name, times)
+    return times === 1 ? name : `${name} #${times}`
+  }
   return {
     pcrs,
     lines: [
@@ -123,12 +141,14 @@ function firmwareOf({ eventLog }: Evidence, bank: HashName, values: PcrValues) {
       ...events.flatMap((event) => {
         const found = event.digest(bank)
         if (found === undefined) return []
+        const name = nameOf(event)
+        const line = name === COMMAND_LINE ? measuredText(event, bank) : undefined
         return [
           '',
           '[[firmware.events]]',
-          `name = ${text(nameOf(event))}`,
+          `name = ${text(numbered(name))}`,
           `pcr = ${event.pcr}`,
-          `digests = [${text(toHex(found))}]`,
+          line === undefined ? `digests = [${text(toHex(found))}]` : `command_lines = [${text(line)}]`,
         ]
       }),
     ],
@@ -142,7 +162,7 @@ function nameOf(event: FirmwareEvent): string {
     .map((key) => data[key])
     .find((value) => typeof value === 'string')
   const words = typeof said === 'string' ? said : ''
-  if (words === 'linux load options' || words.startsWith('kernel_cmdline')) return 'command-line'
+  if (words === 'linux load options' || words.startsWith('kernel_cmdline')) return COMMAND_LINE
   const name = `pcr-${event.pcr} ${eventTypeName(event.type)} ${words}`.trim()
   // Beginning and end say most; a line of a terminal holds it.
   return name.length <= 70 ? name : `${name.slice(0, 40)}…${name.slice(-29)}`
@@ -156,6 +176,7 @@ function imaOf({ imaLog }: Evidence, bank: HashName, values: PcrValues) {
   )
   if (match?.line == null || match.line === 0) return undefined
   const files = new Map<string, Set<string>>()
+  const weak = new Set<string>()
   let violations = 0
   entries.slice(0, match.line).forEach((entry, i) => {
     const measurement = entry.pcr === match.pcr ? readMeasurement(entry.template, entry.data) : undefined
@@ -165,10 +186,22 @@ function imaOf({ imaLog }: Evidence, bank: HashName, values: PcrValues) {
       return
     }
     const path = pathText(measurement.path)
-    if (i > 0) files.set(path, (files.get(path) ?? new Set()).add(digestText(measurement)))
+    const found = digestText(measurement)
+    if (i === 0 && path === BOOT_AGGREGATE) return
+    if (IMA_DIGEST.test(found)) files.set(path, (files.get(path) ?? new Set()).add(found))
+    else weak.add(`${path} (${measurement.algorithm})`)
   })
+  const [first, ...others] = weak
   return {
     pcr: match.pcr,
+    notes: [
+      ...(violations === 0 ? [] : [`violations = "allow": ${violations} files were written while they were used`]),
+      ...(first === undefined
+        ? []
+        : [
+            `not listed, for their hash is weak or unknown: ${first}${others.length === 0 ? '' : ` and ${others.length} more`}`,
+          ]),
+    ],
     lines: [
       '',
       '[ima]',

@@ -18,7 +18,7 @@ import { replayIma } from '../../src/tcg/ima-replay.ts'
 import { nameOf } from '../../src/tcg/name.ts'
 import { concat, toHex, type Hex } from '../../src/core/bytes.ts'
 import { agileLog } from '../tcg/event-log-bytes.ts'
-import { digestField, imaEntry, nameField } from '../tcg/ima-bytes.ts'
+import { digestField, field, imaEntry, nameField, text } from '../tcg/ima-bytes.ts'
 import { predict } from '../../src/vmm/predict.ts'
 import { qemuKvmProfile } from '../../src/vmm/qemu-kvm-profile.ts'
 import { attestBytes, QUOTE_PARTS, signerName, type AttestParts } from '../tcg/quote-bytes.ts'
@@ -351,10 +351,7 @@ describe('appraiseEvidence, IMA’s log', () => {
     const ak = await makeSoftwareAk()
     const pcrs = [...Array(11).keys()]
     const imaLog = imaEntry(concat(digestField(7), nameField('boot_aggregate')))
-    const value = replayIma(decodeImaLog(imaLog).entries).series.find(
-      ({ bank, scheme }) => bank === 'sha256' && scheme === 'hash',
-    )
-    const ten = value?.pcrs.get(10) ?? new Uint8Array()
+    const ten = imaPcr(imaLog)
     const values = new Map(pcrs.map((pcr) => [pcr, pcr === 10 ? ten : new Uint8Array(32).fill(pcr + 1)]))
     const own = await quoteOf(ak, pcrs, {}, values)
     const references = pcrs.slice(0, 10).map((pcr) => `${pcr} = ["${toHex(values.get(pcr) ?? ten)}"]`)
@@ -499,6 +496,59 @@ describe('policyOf', () => {
     )
   })
 
+  it('writes a command line as it is where the log has it, so that another one can be read', async () => {
+    const { eventLog } = capturedEvidence(SECURE_BOOT)
+    const own = capturedEvidence(SECURE_BOOT)
+    const made = parseAppraisalPolicy((await policyOf(own)).text)
+    const rule = made.firmware.events.find(({ name }) => name === 'command-line')
+    const booted = '/vmlinuz console=ttyS0 ima_policy=tcb panic=-1 root=none'
+    assert.deepEqual(rule?.allowed, { kind: 'command-line', commandLines: [booted] })
+    const other = { kind: 'command-line', commandLines: ['/vmlinuz quiet'] } as const
+    const events = made.firmware.events.map((one) => (one === rule ? { ...one, allowed: other } : one))
+    const under = { ...made, firmware: { ...made.firmware, events } }
+    const { claims } = await appraiseEvidence(own, under, capturedContext(SECURE_BOOT))
+    const { expected, found, code } = claims.find(({ name }) => name === 'command-line') ?? {}
+    assert.deepEqual([expected, found, code], ['"/vmlinuz quiet"', JSON.stringify(booted), 'COMMAND_LINE_DIFFERS'])
+    // A text that was not hashed is not shown.
+    const log = Buffer.from(eventLog)
+    const at = log.indexOf('kernel_cmdline: /vmlinuz console')
+    log.write('kernel_cmdline: /vmlinux', at)
+    const lying = await appraiseEvidence(
+      { ...own, eventLog: Uint8Array.from(log) },
+      under,
+      capturedContext(SECURE_BOOT),
+    )
+    assert.match(lying.claims.find(({ name }) => name === 'command-line')?.found ?? '', /^0x[0-9a-f]{64}$/)
+  })
+
+  it('gives each event a name of its own', async () => {
+    for (const capture of CAPTURES) {
+      const { firmware } = parseAppraisalPolicy((await policyOf(capturedEvidence(capture))).text)
+      const names = firmware.events.map(({ name }) => name)
+      assert.equal(new Set(names).size, names.length)
+      assert.ok(names.includes('pcr-0 EV_EFI_PLATFORM_FIRMWARE_BLOB #2'))
+    }
+  })
+
+  it('says what it lets pass, and what it could not list', async () => {
+    assert.deepEqual((await policyOf(evidence)).notes, [])
+    const { notes } = await policyOf(without(capturedEvidence(CHANGED), 'endorsement'))
+    assert.deepEqual(
+      notes.map((note) => note.split(':')[0]),
+      ['assurance = "none"', 'violations = "allow"'],
+    )
+    const weak = concat(field(text('sha1:\0'), new Uint8Array(20).fill(1)), nameField('/bin/weak'))
+    const imaLog = concat(imaEntry(concat(digestField(7), nameField('boot_aggregate'))), imaEntry(weak))
+    const ten = imaPcr(imaLog)
+    const own = await quoteOf(await makeSoftwareAk(), [10], { safe: 0 }, new Map([[10, ten]]))
+    const made = await policyOf({ ...own, imaLog })
+    assert.deepEqual(made.notes.slice(1), [
+      'require_safe = false: the TPM’s clock may have been turned back',
+      'not listed, for their hash is weak or unknown: /bin/weak (sha1)',
+    ])
+    assert.equal(parseAppraisalPolicy(made.text).ima?.files.size, 0)
+  })
+
   it('says by what each PCR is explained', async () => {
     const { pcrs } = await policyOf(evidence)
     assert.deepEqual(Object.fromEntries(pcrs.map(({ pcr, explainedBy }) => [pcr, explainedBy])), {
@@ -519,6 +569,13 @@ function bank(hash: number, pcrs: readonly number[]) {
   const select = [0, 0, 0]
   for (const pcr of pcrs) select[pcr >> 3] = (select[pcr >> 3] ?? 0) | (1 << (pcr & 7))
   return { hash, select }
+}
+
+/** What a log makes of SHA-256 PCR 10. */
+function imaPcr(imaLog: Uint8Array): Uint8Array {
+  const all = replayIma(decodeImaLog(imaLog).entries).series
+  const own = all.find(({ bank, scheme }) => bank === 'sha256' && scheme === 'hash')
+  return own?.pcrs.get(10) ?? new Uint8Array()
 }
 
 /** The values of some PCRs of a capture. */
