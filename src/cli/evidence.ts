@@ -9,7 +9,7 @@ import { toHex } from '../core/bytes.ts'
 import { parseAppraisalPolicy } from '../evidence/appraisal-policy.ts'
 import { appraiseEvidence } from '../evidence/appraise-evidence.ts'
 import type { AppraisalContext } from '../evidence/appraise-tpm.ts'
-import type { Claim } from '../evidence/claim.ts'
+import { isAcceptable, type Claim } from '../evidence/claim.ts'
 import { encodeEvidence } from '../evidence/evidence-file.ts'
 import { policyOf } from '../evidence/policy-of.ts'
 import { requirePcrSelection, type PcrSelection } from '../tcg/pcr-selection.ts'
@@ -165,12 +165,13 @@ async function makePolicy(
   }
   const target = await OutputFile.open(options.out, 0o644)
   try {
-    const { text, pcrs } = await policyOf(evidence)
+    const { text, pcrs, notes } = await policyOf(evidence)
     await target.keep(text)
     output.result(
-      { ok: true, file: target.path, pcrs },
+      { ok: true, file: target.path, pcrs, notes },
       [
         ...pcrs.map(({ pcr, explainedBy }) => `PCR ${String(pcr).padEnd(3)} ${explainedBy}`),
+        ...notes.map((note) => `${output.style('yellow', 'note')}    ${note}`),
         `wrote   ${target.path}; read it before you use it`,
       ].join('\n'),
     )
@@ -199,15 +200,15 @@ function resultText(
   const words = {
     pass: output.style('green', 'pass'),
     fail: output.style('red', 'FAIL'),
-    'not-covered': output.style('yellow', '-   '),
+    'not-covered': output.style('red', 'OPEN'),
   }
+  const harmless = output.style('yellow', '-   ')
   const lines = claims.flatMap(({ name, status, expected, found, code }) => {
     if (status === 'pass') return [passed(words[status], name, found)]
-    return [`${words[status]}  ${name}: ${code ?? ''}`, `        expected ${expected}`, `        found    ${found}`]
+    const word = status === 'not-covered' && isAcceptable({ status, code }) ? harmless : words[status]
+    return [`${word}  ${name}: ${code ?? ''}`, `        expected ${expected}`, `        found    ${found}`]
   })
-  const bad = claims.filter(
-    ({ status, code }) => status !== 'pass' && code !== 'NOT_IN_POLICY' && code !== 'SIGNER_UNPLACED',
-  )
+  const bad = claims.filter((one) => !isAcceptable(one))
   const verdict = ok
     ? output.style('green', 'appraised: good')
     : output.style('red', `appraised: NOT good, ${bad.length} of ${claims.length} claims`)

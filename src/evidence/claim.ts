@@ -19,7 +19,7 @@ export type ClaimStatus = 'pass' | 'fail' | 'not-covered'
  * - `IMA_FILE_UNLISTED`, `IMA_FILE_DIFFERS`: a file was used that is not listed, or has another content
  * - `IMA_VIOLATION`: a file was written while it was open, so what was used is not known
  * - `IMA_AGGREGATE_DIFFERS`: the log is not of this boot
- * - `IMA_ENTRY_INVALID`: an entry's digest is not that of its data
+ * - `IMA_ENTRY_INVALID`: an entry's template is not known, so that nobody can say which file it is of
  * - `COMPONENT_UNLISTED`, `COMPONENT_DIFFERS`, `COMPONENT_MISSING`, `COMPONENT_CHANGED`: what is wrong with a component of the VMM
  * - `MANIFEST_DIFFERS`: the log is not the one that was proposed
  * - `NONCE_DIFFERS`: the quote was made for somebody else, or for an earlier question
@@ -104,7 +104,8 @@ export function resultOf(claims: readonly Claim[]): AttestationResult {
   return { ok: passed && claims.every(isAcceptable), claims }
 }
 
-function isAcceptable({ status, code }: Claim): boolean {
+/** Whether a result that has this claim may be good. */
+export function isAcceptable({ status, code }: Pick<Claim, 'status' | 'code'>): boolean {
   if (status === 'pass') return true
   return status === 'not-covered' && (code === 'NOT_IN_POLICY' || code === 'SIGNER_UNPLACED')
 }

@@ -91,6 +91,12 @@ describe('attestry evidence', function () {
     assert.match(ended.stdout, /^pass {2}secure-boot\b.*on$/m)
   })
 
+  it('says on the terminal what a policy lets pass', async () => {
+    const out = join(dir, 'noted.toml')
+    const { stdout } = await attestry('evidence', 'policy', ...filesOf(CHANGED), '--out', out)
+    assert.match(stdout, /^note {4}violations = "allow": \d+ files/m)
+  })
+
   it('says in words, within 80 columns, what was expected and what was found', async () => {
     const ended = await attestry('evidence', 'appraise', ...filesOf(CHANGED), '--policy', policy, ...asked(CHANGED))
     assert.equal(ended.code, 1)
@@ -99,6 +105,12 @@ describe('attestry evidence', function () {
       /^FAIL {2}command-line: EVENT_DIFFERS\n {8}expected 0x04b82bb9.*\n {8}found {4}0x90cb66e4/m,
     )
     assert.match(ended.stdout, /appraised: NOT good, \d of \d+ claims/)
+    // What is open and may be has another mark than what is open and must not be.
+    assert.match(ended.stdout, /^- {5}clock-forward: NOT_IN_POLICY$/m)
+    assert.doesNotMatch(ended.stdout, /^OPEN/m)
+    const unasked = await attestry('evidence', 'appraise', ...filesOf(BASELINE), '--policy', policy)
+    assert.match(unasked.stdout, /^OPEN {2}nonce: NONCE_MISSING$/m)
+    assert.match(unasked.stdout, /^- {5}clock-forward: NOT_IN_POLICY$/m)
     const long = ended.stdout.split('\n').filter((line) => line.length > 80 && !/0x|sha256:/.test(line))
     assert.deepEqual(long, [])
   })
