@@ -2,8 +2,9 @@ import { equal, toHex } from '../core/bytes.ts'
 import type { BankName, PcrValues } from './bank.ts'
 import type { EventLog } from './event-log.ts'
 import type { Finding } from './event-log-finding.ts'
-import { pcrAfterReset, replayEventLog } from './event-log-replay.ts'
+import { replayEventLog } from './event-log-replay.ts'
 import type { ComputableBank } from './hash.ts'
+import { resetValue } from './reset-value.ts'
 
 /** How a log compares with PCRs. */
 export interface PcrComparison {
@@ -41,7 +42,7 @@ export function compareWithPcrs(log: EventLog, given: ReadonlyMap<BankName, PcrV
     for (const [pcr, value] of values) {
       const expected = replayed.get(pcr)
       if (expected === undefined) {
-        if (equal(value, pcrAfterReset(pcr, value.length))) continue
+        if (equal(value, resetValue(known, pcr))) continue
         add('PCR_NOT_IN_LOG', `PCR ${pcr} of ${bank} was extended, and the log has no event for it`)
         continue
       }

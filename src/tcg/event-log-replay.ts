@@ -4,6 +4,7 @@ import type { Finding } from './event-log-finding.ts'
 import { EV } from './event-type.ts'
 import type { FirmwareEvent } from './firmware-event.ts'
 import { digest, type ComputableBank } from './hash.ts'
+import { resetValue } from './reset-value.ts'
 
 /** The localities that may start a TPM: 0, the firmware's 3, and 4 where an H-CRTM did (PC Client Platform Firmware Profile 1.06, 10.4.5.3). */
 const STARTUP_LOCALITIES: readonly number[] = [0, 3, 4]
@@ -28,20 +29,13 @@ export function replayEventLog(log: EventLog, bank: ComputableBank): PcrValues {
     if (!event.extended) continue
     const extension = event.digest(bank)
     if (extension === undefined) continue
-    const state = (states[event.pcr] ??= stateAfterReset(log, event.pcr, length))
+    const state = (states[event.pcr] ??= stateAfterReset(log, event.pcr, bank))
     state.set(extension, length)
     state.set(digest(bank, state))
   }
   const values = new Map<number, Uint8Array>()
   states.forEach((state, pcr) => state !== undefined && values.set(pcr, state.slice(0, length)))
   return values
-}
-
-/** A PCR's value after a reset (PC Client Platform TPM Profile, "PCR attributes"): PCR 0 has the locality in its last byte. */
-export function pcrAfterReset(pcr: number, length: number, locality = 0): Uint8Array {
-  const value = new Uint8Array(length).fill(pcr >= 17 && pcr <= 22 ? 0xff : 0)
-  if (pcr === 0) value[length - 1] = locality
-  return value
 }
 
 /**
@@ -82,9 +76,11 @@ function faultOf(locality: number, first: FirmwareEvent | undefined, before: num
   return undefined
 }
 
-/** A PCR's value, and behind it room for what is extended. */
-function stateAfterReset(log: EventLog, pcr: number, length: number): Uint8Array {
+/** A PCR's value after a reset, in PCR 0 with the locality in its last byte, and behind it room for what is extended. */
+function stateAfterReset(log: EventLog, pcr: number, bank: ComputableBank): Uint8Array {
+  const { length } = BANKS[bank]
   const state = new Uint8Array(2 * length)
-  state.set(pcrAfterReset(pcr, length, pcr === 0 ? startupLocalityOf(log).locality : 0))
+  state.set(resetValue(bank, pcr))
+  if (pcr === 0) state[length - 1] = startupLocalityOf(log).locality
   return state
 }
