@@ -14,7 +14,7 @@ import {
   type VmmEvent,
 } from '../../src/tcg/canonical-event-log.ts'
 import { decodeImaLog } from '../../src/tcg/ima-log.ts'
-import { replayIma } from '../../src/tcg/ima-replay.ts'
+import { replayIma, type ImaScheme } from '../../src/tcg/ima-replay.ts'
 import { nameOf } from '../../src/tcg/name.ts'
 import { concat, toHex, type Hex } from '../../src/core/bytes.ts'
 import { agileLog } from '../tcg/event-log-bytes.ts'
@@ -238,12 +238,15 @@ describe('appraiseEvidence, PCRs', () => {
     await fails('pcr-selection', 'SELECTION_DIFFERS', { policy: { pcrs: [0, 15] } })
     await fails('pcr-selection', 'SELECTION_DIFFERS', { policy: { unextended: [17] } })
     const ak = await makeSoftwareAk()
+    const [under, known] = [softwarePolicy(ak, '[quote]\npcrs = [13]\nunextended = [13]'), without(context, 'nonce')]
+    assert.deepEqual(await faults(await quoteOf(ak, [13]), under, known), [])
+    const only = ['pcr-selection SELECTION_DIFFERS']
     for (const pcr of [16, 23]) {
-      const { quote } = await quoteOf(ak, [13, pcr])
-      await fails('pcr-selection', 'SELECTION_DIFFERS', { evidence: { quote } })
+      const values = new Map([[pcr, [new Uint8Array(32)]]])
+      assert.deepEqual(await faults(await quoteOf(ak, [13, pcr]), { ...under, values }, known), only)
     }
-    const { quote } = await quoteOf(ak, [13], { selections: [bank(0x000b, [13]), bank(0x000c, [13])] })
-    await fails('pcr-selection', 'SELECTION_DIFFERS', { evidence: { quote } })
+    const two = { selections: [bank(0x000b, [13]), bank(0x000c, [13])] }
+    assert.deepEqual(await faults(await quoteOf(ak, [13], two), under, known), only)
   })
 
   it('believes no IMA log whose PCR is not quoted', async () => {
@@ -267,6 +270,12 @@ describe('appraiseEvidence, PCRs', () => {
     await fails('pcr-digest', 'PCR_VALUE_MISSING', { evidence: { pcrs: new Map() }, policy: { unextended: [] } })
     // Without values, what the policy and the logs say they must be will do.
     assert.deepEqual(await faults({ ...evidence, pcrs: new Map() }, policy), [])
+  })
+
+  it('wants a log to agree even where a reference value does', async () => {
+    const own = evidence.pcrs.get('sha256')?.get(9) ?? new Uint8Array()
+    const changes = { evidence: { eventLog: capturedEvidence(CHANGED).eventLog } }
+    await fails('pcr-9', 'LOG_DIFFERS', { ...changes, policy: { values: new Map([[9, [own]]]) } })
   })
 
   it('leaves no quoted PCR unexplained, and compares one without events with its reset value (threats, class 7)', async () => {
@@ -345,6 +354,42 @@ describe('appraiseEvidence, IMA’s log', () => {
     const { ok, claims } = await appraiseEvidence({ ...evidence, imaLog, pcrs: new Map() }, policy, context)
     assert.equal(ok, false)
     assert.match(claims.find(({ name }) => name === 'ima-log')?.found ?? '', /went on after the quote.*--pcrs/)
+  })
+
+  it('believes nothing that rests on SHA-1', async () => {
+    const ak = await makeSoftwareAk()
+    const imaLog = imaEntry(concat(digestField(7), nameField('boot_aggregate')))
+    const rest = without(context, 'nonce')
+    const under = softwarePolicy(ak, '[ima]\nunlisted = "allow"')
+    const hashed = await quoteOf(ak, [10], {}, new Map([[10, imaPcr(imaLog)]]))
+    assert.deepEqual(await faults({ ...hashed, imaLog }, under, rest), [])
+    const padded = await quoteOf(ak, [10], {}, new Map([[10, imaPcr(imaLog, 'sha1-padded')]]))
+    assert.deepEqual(await faults({ ...padded, imaLog }, under, rest), [
+      'pcr-10 PCR_UNEXPLAINED',
+      'ima-log LOG_DIFFERS',
+    ])
+  })
+
+  it('reads no PCR that is not quoted, and no entry of a template that is not known', async () => {
+    const ak = await makeSoftwareAk()
+    const rest = without(context, 'nonce')
+    const under = softwarePolicy(ak, '[ima]\nunlisted = "allow"')
+    const aggregate = imaEntry(concat(digestField(7), nameField('boot_aggregate')))
+    const { quote, pcrs } = await quoteOf(ak, [10], {}, new Map([[10, imaPcr(aggregate)]]))
+    const more = new Map([
+      ...(pcrs.get('sha256') ?? []),
+      ...[...Array(10).keys()].map((pcr) => [pcr, new Uint8Array(32)] as const),
+    ])
+    const own = { quote, pcrs: new Map([['sha256' as const, more]]), imaLog: aggregate }
+    const { ok, claims } = await appraiseEvidence(own, under, rest)
+    assert.equal(ok, true)
+    assert.equal(claims.find(({ name }) => name === 'ima-boot-aggregate')?.code, 'NOT_IN_POLICY')
+    const imaLog = concat(aggregate, imaEntry(concat(digestField(1), nameField('/bin/one')), { template: 'other' }))
+    const host = await quoteOf(ak, [10], {}, new Map([[10, imaPcr(imaLog)]]))
+    assert.deepEqual(await faults({ ...host, imaLog }, under, rest), [
+      'ima-files IMA_FILE_DIFFERS',
+      'ima:#1 IMA_ENTRY_INVALID',
+    ])
   })
 
   it('compares the boot aggregate whether or not the values were given', async () => {
@@ -571,10 +616,18 @@ function bank(hash: number, pcrs: readonly number[]) {
   return { hash, select }
 }
 
+/** A policy for the quotes of a key, beside what else it says. */
+function softwarePolicy(ak: SoftwareAk, rest: string): AppraisalPolicy {
+  const name = toHex(nameOf(ak.public))
+  return parseAppraisalPolicy(
+    `freshness = "none"\n[attestation_key]\nnames = ["${name}"]\n[tpm]\nassurance = "none"\n${rest}`,
+  )
+}
+
 /** What a log makes of SHA-256 PCR 10. */
-function imaPcr(imaLog: Uint8Array): Uint8Array {
+function imaPcr(imaLog: Uint8Array, by: ImaScheme = 'hash'): Uint8Array {
   const all = replayIma(decodeImaLog(imaLog).entries).series
-  const own = all.find(({ bank, scheme }) => bank === 'sha256' && scheme === 'hash')
+  const own = all.find(({ bank, scheme }) => bank === 'sha256' && scheme === by)
   return own?.pcrs.get(10) ?? new Uint8Array()
 }
 
