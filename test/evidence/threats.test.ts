@@ -1,4 +1,6 @@
+import 'reflect-metadata'
 import assert from 'node:assert/strict'
+import { KeyUsageFlags } from '@peculiar/x509'
 import { OBJECT_ATTRIBUTES } from '../../src/tcg/public.ts'
 import { parseAppraisalPolicy, type AppraisalPolicy } from '../../src/evidence/appraisal-policy.ts'
 import { appraiseEvidence } from '../../src/evidence/appraise-evidence.ts'
@@ -8,12 +10,14 @@ import { EvidenceError } from '../../src/evidence/error.ts'
 import type { Evidence } from '../../src/evidence/evidence.ts'
 import { policyOf } from '../../src/evidence/policy-of.ts'
 import { verifyTpmQuote } from '../../src/evidence/tpm-quote.ts'
-import { concat } from '../../src/core/bytes.ts'
+import { concat, toHex } from '../../src/core/bytes.ts'
 import { bootStateOf } from '../../src/tcg/boot-state.ts'
 import { parseEventLog } from '../../src/tcg/event-log.ts'
-import { attestBytes } from '../tcg/quote-bytes.ts'
+import { sha256 } from '../../src/tcg/hash.ts'
+import { nameOf } from '../../src/tcg/name.ts'
+import { attestBytes, QUOTE_PARTS } from '../tcg/quote-bytes.ts'
 import { AK_PARTS, eccPublicBytes } from '../tcg/public-bytes.ts'
-import { AT, makeAuthority, makeRsaEk } from './authority.ts'
+import { AT, makeAuthority, makeEk, makeList, makeRsaEk, type Authority, type CertificateParts } from './authority.ts'
 import { capturedContext, capturedEvidence } from './captured-evidence.ts'
 import { refuses } from './refusal.ts'
 import { rocaKeyPair } from './roca-key.ts'
@@ -34,7 +38,7 @@ async function isTaken(evidence: Evidence, under = policy, known: AppraisalConte
   }
 }
 
-/** One test for each class of attack on quotes and logs, beside the many of each part. Class 10 is in test/agent/collect-evidence.test.ts. */
+/** At least one test for each class of attack on quotes and logs, beside the many of each part. Class 10 is in test/agent/collect-evidence.test.ts. */
 describe('attacks on quotes and logs', () => {
   before(async () => {
     policy = parseAppraisalPolicy((await policyOf(own)).text)
@@ -63,6 +67,16 @@ describe('attacks on quotes and logs', () => {
     assert.equal(await isTaken({ ...own, pcrs: new Map([['sha256', sha256]]) }), true)
     assert.equal(await isTaken({ ...own, pcrs: new Map([['sha256', sha256]]) }, { ...policy, pcrs: [15] }), false)
     assert.equal(await isTaken(own, { ...policy, bank: 'sha384' }), false)
+    // What anybody can reset proves nothing, even where everything else of it is right.
+    for (const pcr of [16, 23])
+      assert.equal(
+        await isQuoteTaken([
+          [13, 0],
+          [pcr, 0],
+        ]),
+        false,
+      )
+    assert.equal(await isQuoteTaken([[13, 0]]), true)
   })
 
   it('class 3: an old quote, or one that was made for somebody else', async () => {
@@ -113,6 +127,18 @@ describe('attacks on quotes and logs', () => {
     assert.equal(await isTaken(own, { ...policy, ima: undefined }), false)
   })
 
+  it('class 7: firmware that measured nothing, and a PCR that is not as a reset leaves it', async () => {
+    for (let pcr = 0; pcr < 8; pcr++) assert.equal(await isQuoteTaken([[pcr, 0]]), false, `PCR ${pcr}`)
+    for (let pcr = 17; pcr <= 22; pcr++) {
+      assert.equal(await isQuoteTaken([[pcr, 0xff]]), true, `PCR ${pcr}`)
+      assert.equal(await isQuoteTaken([[pcr, 0]]), false, `PCR ${pcr}`)
+    }
+    for (const pcr of [8, 15]) {
+      assert.equal(await isQuoteTaken([[pcr, 0]]), true, `PCR ${pcr}`)
+      assert.equal(await isQuoteTaken([[pcr, 0xff]]), false, `PCR ${pcr}`)
+    }
+  })
+
   it('class 8: event types that tell another story than the digests', () => {
     const log = own.eventLog
     assert.equal(bootStateOf(parseEventLog(log), 'sha256').secureBoot.enabled, true)
@@ -158,7 +184,47 @@ describe('attacks on quotes and logs', () => {
       verifyEndorsement({ ...own.endorsement, ekCertificate: certificate, trustAnchors: [root], at: AT }),
     )
   })
+
+  it('class 11: a certificate for another use, below an authority that may not issue it, or revoked', async () => {
+    const root = await makeAuthority('CN=Vendor root')
+    const ek = await makeEk()
+    const verify = async (issuer: Authority, parts: CertificateParts = {}, lists: readonly Uint8Array[] = []) =>
+      verifyEndorsement({
+        ekPublic: ek.public,
+        ekCertificate: await ek.certificate(issuer, parts),
+        trustAnchors: [root.der, short.der, issuer.der],
+        revocationLists: lists,
+        at: AT,
+      })
+    const short = await makeAuthority('CN=Short root', { authority: { pathLength: 0 } })
+    await verify(root)
+    await refuses('CERTIFICATE_USAGE', verify(root, { keyUsage: KeyUsageFlags.digitalSignature }))
+    await refuses('CERTIFICATE_USAGE', verify(root, { extendedKeyUsage: ['1.3.6.1.5.5.7.3.1'] }))
+    await verify(short)
+    await refuses('CHAIN_AUTHORITY', verify(await makeAuthority('CN=Below', { issuer: short })))
+    const signing = { issuer: root, keyUsage: KeyUsageFlags.digitalSignature }
+    await refuses('CHAIN_AUTHORITY', verify(await makeAuthority('CN=No authority', signing)))
+    await verify(root, { serialNumber: '33' }, [await makeList(root, { revoked: ['44'] })])
+    const revoking = await makeList(root, { revoked: ['33'] })
+    await refuses('CERTIFICATE_REVOKED', verify(root, { serialNumber: '33' }, [revoking]))
+  })
 })
+
+/** Whether a quote of PCRs that hold one byte throughout is taken under a policy by which none of them was ever extended. */
+async function isQuoteTaken(held: readonly (readonly [pcr: number, byte: number])[]): Promise<boolean> {
+  const ak = await makeSoftwareAk()
+  const values = new Map(held.map(([pcr, byte]) => [pcr, new Uint8Array(32).fill(byte)]))
+  const select = [0, 0, 0]
+  for (const pcr of values.keys()) select[pcr >> 3] = (select[pcr >> 3] ?? 0) | (1 << (pcr & 7))
+  const quote = await ak.quote({
+    selections: [{ hash: 0x000b, select }],
+    pcrDigest: sha256(concat(...values.values())),
+  })
+  const name = toHex(nameOf(ak.public))
+  const plain = parseAppraisalPolicy(`[attestation_key]\nnames = ["${name}"]\n[tpm]\nassurance = "none"`)
+  const under = { ...plain, unextended: [...values.keys()] }
+  return isTaken({ quote, pcrs: new Map([['sha256', values]]) }, under, { ...context, nonce: QUOTE_PARTS.extraData })
+}
 
 async function foreignCertificate() {
   const root = await makeAuthority('CN=Vendor root')
