@@ -75,8 +75,9 @@ const evidence = {
   eventLog: Uint8Array.of(6),
 }
 const POLICY = `freshness = "none"
-[attestation_key]
-names = ["0x000b${'5a'.repeat(32)}"]
+[[attestation_keys]]
+name = "0x000b${'5a'.repeat(32)}"
+ek = "0x${'5a'.repeat(32)}"
 [tpm]
 assurance = "none"
 [quote]

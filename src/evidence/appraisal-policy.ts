@@ -7,8 +7,11 @@ import { PCR_COUNT, RESETTABLE_PCRS } from '../tcg/pcr-selection.ts'
 export interface AppraisalPolicy {
   /** Whether the quote must carry a nonce that the appraiser names. */
   readonly freshness: 'nonce' | 'none'
-  /** TPM Names of the attestation keys that were enrolled. */
-  readonly attestationKeys: ReadonlySet<Hex>
+  /**
+   * The attestation keys that were enrolled, by their TPM Names, each with the EK of its TPM as a hostId (SHA-256 of the EK's
+   * TPMT_PUBLIC). Undefined where the policy names none: then no EK is taken for this key's.
+   */
+  readonly attestationKeys: ReadonlyMap<Hex, Hex | undefined>
   readonly tpm: TpmRules
   readonly clock: ClockRules
   /** The bank that must be quoted, alone. */
@@ -84,6 +87,7 @@ export const IMA_DIGEST = /^(?:verity:)?(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{9
 const MANUFACTURER = /^id:[0-9A-F]{8}$/
 /** Attestation keys have names by SHA-256. */
 const NAME = /^0x000b[0-9a-f]{64}$/
+const HOST_ID = /^0x[0-9a-f]{64}$/
 const PCR = { min: 0, max: PCR_COUNT - 1 }
 
 /**
@@ -98,12 +102,11 @@ export function parseAppraisalPolicy(text: string, source = 'the policy'): Appra
   root.integer('version', { min: 1, max: 1, or: 1 })
   const quote = root.optionalTable('quote')
   const bank = quote.choice('bank', ['sha256', 'sha384'], 'sha256')
+  const tpm = tpmOf(root.optionalTable('tpm'))
   const policy: AppraisalPolicy = {
     freshness: root.choice('freshness', ['nonce', 'none'], 'nonce'),
-    attestationKeys: new Set(
-      root.optionalTable('attestation_key').texts('names', NAME, 'TPM Names, as 0x000b and 64 digits') as Hex[],
-    ),
-    tpm: tpmOf(root.optionalTable('tpm')),
+    attestationKeys: attestationKeysOf(root.tableList('attestation_keys'), tpm),
+    tpm,
     clock: clockOf(root.optionalTable('clock')),
     bank,
     pcrs: pcrsOf(quote, 'pcrs'),
@@ -150,6 +153,20 @@ function requirePossible({ bank, pcrs, unextended, values, firmware, ima, vmm }:
 /** None where the key is absent, or its list empty. */
 function pcrsOf(table: ConfigTable, key: string): readonly number[] {
   return table.has(key) && table.list(key).length > 0 ? table.ascending(key, PCR.min, PCR.max) : []
+}
+
+/** No quote says in which TPM its key lies: that the key is beside this EK was seen when it was enrolled, or by nobody. */
+function attestationKeysOf(tables: readonly ConfigTable[], { assurance }: TpmRules): ReadonlyMap<Hex, Hex | undefined> {
+  const keys = new Map<Hex, Hex | undefined>()
+  for (const table of tables) {
+    const name = table.string('name') as Hex
+    if (!NAME.test(name)) throw table.invalid('name', 'a TPM Name, as 0x000b and 64 digits')
+    if (keys.has(name)) throw table.invalid('name', 'each key once')
+    const ek = table.has('ek') || assurance !== 'none' ? (table.string('ek') as Hex) : undefined
+    if (ek !== undefined && !HOST_ID.test(ek)) throw table.invalid('ek', 'a hostId, as 0x and 64 digits')
+    keys.set(name, ek)
+  }
+  return keys
 }
 
 function tpmOf(table: ConfigTable): TpmRules {

@@ -3,7 +3,7 @@ import type { AppraisalPolicy } from './appraisal-policy.ts'
 import { appraiseFirmwareLog } from './appraise-firmware-log.ts'
 import { appraiseImaLog } from './appraise-ima-log.ts'
 import { appraisePcrs, appraiseSelection } from './appraise-pcrs.ts'
-import { appraiseEndorsement, appraiseQuote, type AppraisalContext } from './appraise-tpm.ts'
+import { appraiseEndorsement, appraisePair, appraiseQuote, type AppraisalContext } from './appraise-tpm.ts'
 import { appraiseVmmLog } from './appraise-vmm-log.ts'
 import { resultOf, type AttestationResult, type Claim } from './claim.ts'
 import { confirmValues, unconfirmed } from './confirmed-values.ts'
@@ -46,6 +46,7 @@ export async function appraiseEvidence(
   ]
   const { ok, claims: all } = resultOf([
     ...appraiseQuote(quote, policy, context),
+    appraisePair(quote, evidence, policy),
     ...(await appraiseEndorsement(evidence, policy, context)),
     appraiseSelection(quote, policy),
     digest,

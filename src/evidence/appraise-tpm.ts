@@ -1,4 +1,5 @@
 import { equal, toHex, type Hex } from '../core/bytes.ts'
+import { sha256 } from '../tcg/hash.ts'
 import type { AppraisalPolicy, TpmRules } from './appraisal-policy.ts'
 import { claim, notCovered, type Claim } from './claim.ts'
 import { compareClock } from './clock.ts'
@@ -27,9 +28,28 @@ export function appraiseQuote(quote: VerifiedTpmQuote, policy: AppraisalPolicy, 
   return [
     appraiseNonce(quote, policy, context),
     appraiseKey(quote, policy),
-    appraisePlace(quote),
+    appraisePlace(quote, policy),
     ...appraiseClock(quote, policy),
   ]
+}
+
+/**
+ * The claim `attestation-key-ek`: that the EK of this evidence is the one with which the attestation key was enrolled. Without it a
+ * key without any TPM could be shown beside another machine's EK and certificate, both of which are public.
+ */
+export function appraisePair(
+  { akName }: VerifiedTpmQuote,
+  { endorsement }: Evidence,
+  { attestationKeys, tpm }: AppraisalPolicy,
+): Claim {
+  const [name, enrolled] = ['attestation-key-ek', attestationKeys.get(akName)]
+  const shown = endorsement && toHex(sha256(endorsement.ekPublic))
+  const [expected, found] = [enrolled ?? 'the EK that was enrolled with this key', shown ?? 'none']
+  if (!attestationKeys.has(akName)) return notCovered(name, expected, found, 'KEY_UNKNOWN')
+  if (tpm.assurance === 'none' && (enrolled === undefined || shown === undefined)) {
+    return notCovered(name, expected, found, 'NOT_IN_POLICY')
+  }
+  return claim(name, expected, found, enrolled !== undefined && shown === enrolled, 'EK_DIFFERS')
 }
 
 /** Claims about the TPM's maker: `endorsement`, `assurance`, `revocation`, `tpm-weakness`, `manufacturer`. */
@@ -101,8 +121,12 @@ function appraiseKey({ akName }: VerifiedTpmQuote, { attestationKeys }: Appraisa
   return claim('attestation-key', expected, akName, attestationKeys.has(akName), 'KEY_UNKNOWN')
 }
 
-function appraisePlace({ place, qualifiedSigner }: VerifiedTpmQuote): Claim {
+/** What a key says of its own place is worth what the key is: one that nobody enrolled may say anything. */
+function appraisePlace({ akName, place, qualifiedSigner }: VerifiedTpmQuote, { attestationKeys }: AppraisalPolicy) {
   const expected = 'a primary key, or one below the EK'
+  if (!attestationKeys.has(akName)) {
+    return notCovered('signer', `${expected}, by a key that is enrolled`, toHex(qualifiedSigner), 'KEY_UNKNOWN')
+  }
   if (place === undefined) return notCovered('signer', expected, toHex(qualifiedSigner), 'SIGNER_UNPLACED')
   return claim('signer', expected, place, true, 'SIGNER_UNPLACED')
 }

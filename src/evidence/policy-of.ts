@@ -9,6 +9,7 @@ import { parseEventLog } from '../tcg/event-log.ts'
 import { eventTypeName } from '../tcg/event-type.ts'
 import type { FirmwareEvent } from '../tcg/firmware-event.ts'
 import { BOOT_AGGREGATE } from '../tcg/boot-aggregate.ts'
+import { sha256 } from '../tcg/hash.ts'
 import { decodeAsciiImaLog, isAsciiImaLog } from '../tcg/ima-ascii.ts'
 import { decodeImaLog, isViolation } from '../tcg/ima-log.ts'
 import { readMeasurement } from '../tcg/ima-measurement.ts'
@@ -49,7 +50,8 @@ const COMMAND_LINE = 'command-line'
  * @throws EvidenceError where the quote cannot be verified, or its values are not those given; TcgError, EventLogError, ImaError for a log that cannot be read
  */
 export async function policyOf(evidence: Evidence): Promise<MadePolicy> {
-  const quote = await verifyTpmQuote(evidence.quote, evidence.endorsement?.ekPublic)
+  const { ekPublic } = evidence.endorsement ?? {}
+  const quote = await verifyTpmQuote(evidence.quote, ekPublic)
   const { bank, values } = quotedValues(quote, evidence)
   const firmware = firmwareOf(evidence, bank, values)
   const vmm = vmmOf(evidence, values)
@@ -69,8 +71,10 @@ export async function policyOf(evidence: Evidence): Promise<MadePolicy> {
     'version = 1',
     'freshness = "nonce"',
     '',
-    '[attestation_key]',
-    `names = [${text(quote.akName)}]`,
+    '# Nothing in evidence shows that key and EK are in one TPM: activation of a credential does, at enrolment.',
+    '[[attestation_keys]]',
+    `name = ${text(quote.akName)}`,
+    ...(ekPublic === undefined ? [] : [`ek = ${text(toHex(sha256(ekPublic)))}`]),
     '',
     '[tpm]',
     `assurance = ${text(hasCertificate ? 'Software' : 'none')}`,

@@ -3,6 +3,8 @@ import { ConfigError, type ConfigErrorCode } from '../../src/core/config-error.t
 import { parseAppraisalPolicy } from '../../src/evidence/appraisal-policy.ts'
 
 const digest = `0x${'ab'.repeat(32)}`
+const name = `0x000b${'cd'.repeat(32)}`
+const key = (akName: string) => `[[attestation_keys]]\nname = "${akName}"`
 
 function refuses(code: ConfigErrorCode, where: RegExp, text: string): void {
   assert.throws(
@@ -41,8 +43,11 @@ describe('parseAppraisalPolicy', () => {
     refuses('CONFIG_SYNTAX', /p\.toml:1:/, 'freshness = ')
     refuses('CONFIG_INVALID', /version/, 'version = 2')
     refuses('CONFIG_INVALID', /freshness/, 'freshness = "no"')
-    refuses('CONFIG_INVALID', /names/, '[attestation_key]\nnames = ["0x000b00"]')
-    refuses('CONFIG_INVALID', /names/, '[attestation_key]\nnames = "x"')
+    refuses('CONFIG_INVALID', /attestation_keys\[0\]\.name/, `${key('0x000b00')}\nek = "${digest}"`)
+    refuses('CONFIG_INVALID', /attestation_keys\[0\]\.ek/, key(name))
+    refuses('CONFIG_INVALID', /attestation_keys\[0\]\.ek/, `${key(name)}\nek = "0xab"`)
+    refuses('CONFIG_INVALID', /attestation_keys\[0\]\.ek/, `tpm.assurance = "none"\n${key(name)}\nek = "0xab"`)
+    refuses('CONFIG_INVALID', /each key once/, `${key(name)}\nek = "${digest}"\n`.repeat(2))
     refuses('CONFIG_INVALID', /assurance/, '[tpm]\nassurance = "hardware"')
     refuses('CONFIG_INVALID', /manufacturers/, '[tpm]\nmanufacturers = ["IFX"]')
     refuses('CONFIG_INVALID', /min_firmware/, '[tpm]\nmin_firmware = "7.2"')
@@ -108,13 +113,21 @@ describe('parseAppraisalPolicy', () => {
     refuses('CONFIG_INVALID', /vmm\.components/, '[vmm.components]\n"/a" = "absent"')
     refuses('CONFIG_INVALID', /ima\.files/, '[ima.files]\n"/bin/sh" = []')
     refuses('CONFIG_INVALID', /command_lines/, '[[firmware.events]]\nname="a"\npcr=1\ncommand_lines=[]')
-    refuses('CONFIG_INVALID', /names/, `[attestation_key]\nnames = ["0x000c${'ab'.repeat(48)}"]`)
-    refuses('CONFIG_INVALID', /names/, `[attestation_key]\nnames = ["0x000b${'ab'.repeat(48)}"]`)
+    for (const wrong of [`0x000c${'ab'.repeat(48)}`, `0x000b${'ab'.repeat(48)}`]) {
+      refuses('CONFIG_INVALID', /name/, `[tpm]\nassurance = "none"\n[[attestation_keys]]\nname = "${wrong}"`)
+    }
   })
 
   it('takes empty lists of PCRs', () => {
     const { pcrs, unextended } = parseAppraisalPolicy('[quote]\npcrs = []\nunextended = []')
     assert.deepEqual([pcrs, unextended], [[], []])
+  })
+
+  it('pairs each attestation key with the EK of its TPM, which only a policy without endorsement may leave out', () => {
+    const paired = parseAppraisalPolicy(`${key(name)}\nek = "${digest}"`)
+    assert.deepEqual([...paired.attestationKeys], [[name, digest]])
+    const bare = parseAppraisalPolicy(`${key(name)}\n[tpm]\nassurance = "none"`)
+    assert.deepEqual([...bare.attestationKeys], [[name, undefined]])
   })
 
   it('refuses two logs for one PCR', () => {

@@ -15,14 +15,17 @@ import {
 } from '../../src/tcg/canonical-event-log.ts'
 import { decodeImaLog } from '../../src/tcg/ima-log.ts'
 import { replayIma, type ImaScheme } from '../../src/tcg/ima-replay.ts'
-import { nameOf } from '../../src/tcg/name.ts'
+
+import { sha256 } from '../../src/tcg/hash.ts'
+import { nameOf, qualifiedName } from '../../src/tcg/name.ts'
+import { decodeTpmsQuote } from '../../src/tcg/tpms-attest.ts'
 import { concat, toHex, type Hex } from '../../src/core/bytes.ts'
 import { agileLog } from '../tcg/event-log-bytes.ts'
 import { digestField, field, imaEntry, nameField, text } from '../tcg/ima-bytes.ts'
 import { predict } from '../../src/vmm/predict.ts'
 import { qemuKvmProfile } from '../../src/vmm/qemu-kvm-profile.ts'
 import { attestBytes, QUOTE_PARTS, signerName, type AttestParts } from '../tcg/quote-bytes.ts'
-import { CAPTURES } from '../tcg/tpm-vectors.ts'
+import { CAPTURES, tpmtPublic } from '../tcg/tpm-vectors.ts'
 import { capturedContext, capturedEvidence } from './captured-evidence.ts'
 import { refuses } from './refusal.ts'
 import { makeSoftwareAk, type SoftwareAk } from './software-ak.ts'
@@ -78,7 +81,11 @@ describe('appraiseEvidence', () => {
   it('names what differs where the command line and a file of the VMM were changed', async () => {
     const changed = capturedEvidence(CHANGED)
     const ak = toHex(nameOf(changed.quote.akPublic))
-    const found = await faults(changed, { ...policy, attestationKeys: new Set([ak]) }, capturedContext(CHANGED))
+    const found = await faults(
+      changed,
+      { ...policy, attestationKeys: new Map([[ak, ekOf(changed)]]) },
+      capturedContext(CHANGED),
+    )
     assert.deepEqual(found, [
       'command-line EVENT_DIFFERS',
       'ima-files IMA_FILE_DIFFERS',
@@ -170,9 +177,9 @@ describe('appraiseEvidence, who and when', () => {
   })
 
   it('wants a key that was enrolled', async () => {
-    await fails('attestation-key', 'KEY_UNKNOWN', { policy: { attestationKeys: new Set() } })
+    await fails('attestation-key', 'KEY_UNKNOWN', { policy: { attestationKeys: new Map() } })
     await fails('attestation-key', 'KEY_UNKNOWN', {
-      policy: { attestationKeys: new Set<Hex>([`0x000b${'00'.repeat(32)}`]) },
+      policy: { attestationKeys: new Map<Hex, Hex>([[`0x000b${'00'.repeat(32)}`, ekOf(evidence)]]) },
     })
   })
 
@@ -205,6 +212,52 @@ describe('appraiseEvidence, who and when', () => {
     const minFirmware = 0x2019102300163637n
     await fails('firmware-version', 'FIRMWARE_OLD', { policy: { tpm: { ...policy.tpm, minFirmware } } })
     assert.deepEqual(await faults(evidence, { ...policy, tpm: { ...policy.tpm, minFirmware: minFirmware - 1n } }), [])
+  })
+})
+
+describe('appraiseEvidence, of an attestation key and the EK beside it', () => {
+  let forged: Pick<Evidence, 'quote' | 'endorsement'>
+  let akName: Hex
+
+  before(async () => {
+    const ak = await makeSoftwareAk()
+    const attest = decodeTpmsQuote(evidence.quote.attest)
+    // Everything is a real machine's, but for the key: it is in no TPM, and names whichever place it likes.
+    const qualifiedSigner = qualifiedName('endorsement', [evidence.endorsement.ekPublic, ak.public])
+    const selections = [bank(0x000b, attest.selections[0]?.pcrs ?? [])]
+    const parts = {
+      ...QUOTE_PARTS,
+      qualifiedSigner,
+      selections,
+      extraData: attest.extraData,
+      pcrDigest: attest.pcrDigest,
+    }
+    forged = { quote: await ak.sign(attestBytes(parts)), endorsement: evidence.endorsement }
+    akName = toHex(nameOf(ak.public))
+  })
+
+  it('takes no key beside the EK of another machine', async () => {
+    const other = toHex(sha256(tpmtPublic('swtpm-primary-ak/ek_rsa.pub')))
+    for (const assurance of ['Software', 'none'] as const) {
+      const under = (ek: Hex | undefined) =>
+        faults(
+          { ...evidence, ...forged },
+          { ...policy, attestationKeys: new Map([[akName, ek]]), tpm: { ...policy.tpm, assurance } },
+        )
+      assert.deepEqual(await under(other), ['attestation-key-ek EK_DIFFERS'])
+      assert.deepEqual(await under(undefined), assurance === 'none' ? [] : ['attestation-key-ek EK_DIFFERS'])
+    }
+  })
+
+  it('wants an EK to be shown where an endorsement is asked for', async () => {
+    const found = await faults(without(evidence, 'endorsement'), policy)
+    assert.ok(found.includes('attestation-key-ek EK_DIFFERS'))
+    assert.ok(found.includes('endorsement ENDORSEMENT_MISSING'))
+  })
+
+  it('believes nothing that a key says of its own place before it is enrolled', async () => {
+    await fails('signer', 'KEY_UNKNOWN', { evidence: forged })
+    await fails('attestation-key-ek', 'KEY_UNKNOWN', { evidence: forged })
   })
 })
 
@@ -254,7 +307,7 @@ describe('appraiseEvidence, PCRs', () => {
     const ak = await makeSoftwareAk()
     const { quote, pcrs } = await quoteOf(ak, [13])
     const under =
-      parseAppraisalPolicy(`freshness = "none"\n[attestation_key]\nnames = ["${toHex(nameOf(ak.public))}"]\n[tpm]\nassurance = "none"
+      parseAppraisalPolicy(`freshness = "none"\n[[attestation_keys]]\nname = "${toHex(nameOf(ak.public))}"\n[tpm]\nassurance = "none"
 [quote]\nunextended = [13]\n[ima]\nunlisted = "allow"`)
     const rest = without(context, 'nonce')
     assert.deepEqual(await faults({ quote, pcrs, imaLog: own.imaLog }, under, rest), [
@@ -401,7 +454,7 @@ describe('appraiseEvidence, IMA’s log', () => {
     const own = await quoteOf(ak, pcrs, {}, values)
     const references = pcrs.slice(0, 10).map((pcr) => `${pcr} = ["${toHex(values.get(pcr) ?? ten)}"]`)
     const under = parseAppraisalPolicy(
-      `freshness = "none"\n[attestation_key]\nnames = ["${toHex(nameOf(ak.public))}"]\n[tpm]\nassurance = "none"\n[ima]\n[values]\n${references.join('\n')}`,
+      `freshness = "none"\n[[attestation_keys]]\nname = "${toHex(nameOf(ak.public))}"\n[tpm]\nassurance = "none"\n[ima]\n[values]\n${references.join('\n')}`,
     )
     const rest = without(context, 'nonce')
     for (const given of [own.pcrs, new Map()]) {
@@ -604,6 +657,10 @@ describe('policyOf', () => {
   })
 })
 
+function ekOf({ endorsement }: { readonly endorsement: { readonly ekPublic: Uint8Array } }): Hex {
+  return toHex(sha256(endorsement.ekPublic))
+}
+
 function without<Value extends object, Key extends keyof Value>(value: Value, key: Key): Omit<Value, Key> {
   const { [key]: left, ...rest } = value
   assert.notEqual(left, undefined)
@@ -620,7 +677,7 @@ function bank(hash: number, pcrs: readonly number[]) {
 function softwarePolicy(ak: SoftwareAk, rest: string): AppraisalPolicy {
   const name = toHex(nameOf(ak.public))
   return parseAppraisalPolicy(
-    `freshness = "none"\n[attestation_key]\nnames = ["${name}"]\n[tpm]\nassurance = "none"\n${rest}`,
+    `freshness = "none"\n[[attestation_keys]]\nname = "${name}"\n[tpm]\nassurance = "none"\n${rest}`,
   )
 }
 

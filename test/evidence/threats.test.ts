@@ -92,7 +92,7 @@ describe('attacks on quotes and logs', () => {
     }
     const decrypts = await makeSoftwareAk({ attributes: AK_PARTS.attributes | OBJECT_ATTRIBUTES.decrypt })
     await refuses('AK_UNSUITABLE', verifyTpmQuote(await decrypts.quote()))
-    assert.equal(await isTaken(own, { ...policy, attestationKeys: new Set() }), false)
+    assert.equal(await isTaken(own, { ...policy, attestationKeys: new Map() }), false)
   })
 
   it('class 5: weak algorithms, and keys that can be computed', async () => {
@@ -221,7 +221,7 @@ async function isQuoteTaken(held: readonly (readonly [pcr: number, byte: number]
     pcrDigest: sha256(concat(...values.values())),
   })
   const name = toHex(nameOf(ak.public))
-  const plain = parseAppraisalPolicy(`[attestation_key]\nnames = ["${name}"]\n[tpm]\nassurance = "none"`)
+  const plain = parseAppraisalPolicy(`[[attestation_keys]]\nname = "${name}"\n[tpm]\nassurance = "none"`)
   const under = { ...plain, unextended: [...values.keys()] }
   return isTaken({ quote, pcrs: new Map([['sha256', values]]) }, under, { ...context, nonce: QUOTE_PARTS.extraData })
 }
