@@ -172,13 +172,19 @@ function attestationKeysOf(tables: readonly ConfigTable[], { assurance }: TpmRul
 function tpmOf(table: ConfigTable): TpmRules {
   const minFirmware = table.string('min_firmware', '0x00')
   if (!/^0x[0-9a-f]{1,16}$/.test(minFirmware)) throw table.invalid('min_firmware', '0x and up to 16 digits')
-  return {
+  const rules: TpmRules = {
     assurance: table.choice('assurance', ['none', 'Software', 'Hardware'], 'Software'),
     manufacturers: table.texts('manufacturers', MANUFACTURER, 'id: and 8 digits, as in the EK certificate'),
     requireRevocation: table.boolean('require_revocation'),
     knownWeaknesses: table.choice('known_weaknesses', ['deny', 'allow'], 'deny'),
     minFirmware: BigInt(minFirmware),
   }
+  // Without a certificate nothing could fail them, and whoever wrote them would think that they hold.
+  const of = ['manufacturers', 'require_revocation', 'known_weaknesses'].find((key) => table.has(key))
+  if (rules.assurance === 'none' && of !== undefined) {
+    throw table.invalid('assurance', `Software or Hardware, since ${of} asks for what an EK certificate says`)
+  }
+  return rules
 }
 
 function clockOf(table: ConfigTable): ClockRules {

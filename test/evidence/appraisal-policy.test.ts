@@ -130,6 +130,17 @@ describe('parseAppraisalPolicy', () => {
     assert.deepEqual([...bare.attestationKeys], [[name, undefined]])
   })
 
+  it('refuses rules about an EK certificate where none is asked for', () => {
+    for (const rule of ['manufacturers = ["id:49465800"]', 'require_revocation = true', 'known_weaknesses = "deny"']) {
+      refuses(
+        'CONFIG_INVALID',
+        new RegExp(`tpm\\.assurance.*${rule.split(' ')[0]}`),
+        `[tpm]\nassurance = "none"\n${rule}`,
+      )
+      assert.equal(parseAppraisalPolicy(`[tpm]\n${rule}`).tpm.assurance, 'Software')
+    }
+  })
+
   it('refuses two logs for one PCR', () => {
     const event = (pcr: number) => `[[firmware.events]]\nname="a"\npcr=${pcr}\ndigests=["${digest}"]\n`
     refuses('CONFIG_INVALID', /ima\.pcr/, `${event(10)}[ima]`)
