@@ -131,22 +131,49 @@ function appraisePlace({ akName, place, qualifiedSigner }: VerifiedTpmQuote, { a
   return claim('signer', expected, place, true, 'SIGNER_UNPLACED')
 }
 
-function appraiseClock({ clock, firmwareVersion }: VerifiedTpmQuote, { clock: rules, tpm }: AppraisalPolicy): Claim[] {
-  const words = (c: { readonly resetCount: number; readonly restartCount: number; readonly clock: bigint }) =>
-    `${c.resetCount} resets, ${c.restartCount} restarts, ${c.clock} ms`
-  const claims: Claim[] = []
+function appraiseClock(quote: VerifiedTpmQuote, { clock: rules, tpm }: AppraisalPolicy): Claim[] {
+  const { clock, firmwareVersion } = quote
   const safe = clock.safe ? 'safe' : 'not safe'
-  if (rules.requireSafe) claims.push(claim('clock', 'safe', safe, clock.safe, 'CLOCK_UNSAFE'))
-  else claims.push(notCovered('clock', 'nothing', safe, 'NOT_IN_POLICY'))
-  if (rules.after === undefined) claims.push(notCovered('clock-forward', 'nothing', words(clock), 'NOT_IN_POLICY'))
-  else {
+  const claims = [
+    rules.requireSafe
+      ? claim('clock', 'safe', safe, clock.safe, 'CLOCK_UNSAFE')
+      : notCovered('clock', 'nothing', safe, 'NOT_IN_POLICY'),
+  ]
+  if (rules.after === undefined) {
+    claims.push(notCovered('clock-forward', 'nothing', clockText(clock), 'NOT_IN_POLICY'))
+  } else {
     const passed = compareClock(clock, { ...rules.after, safe: true }) > 0
-    claims.push(claim('clock-forward', `after ${words(rules.after)}`, words(clock), passed, 'CLOCK_NOT_FORWARD'))
+    const forward = claim(
+      'clock-forward',
+      `after ${clockText(rules.after)}`,
+      clockText(clock),
+      passed,
+      'CLOCK_NOT_FORWARD',
+    )
+    claims.push(plain(quote, forward))
   }
   if (tpm.minFirmware > 0n) {
     const [least, found] = [tpm.minFirmware, firmwareVersion].map((version) => `0x${version.toString(16)}`)
     const passed = firmwareVersion >= tpm.minFirmware
-    claims.push(claim('firmware-version', `at least ${least}`, found ?? '', passed, 'FIRMWARE_OLD'))
+    claims.push(plain(quote, claim('firmware-version', `at least ${least}`, found ?? '', passed, 'FIRMWARE_OLD')))
   }
   return claims
+}
+
+function clockText(clock: {
+  readonly resetCount: number
+  readonly restartCount: number
+  readonly clock: bigint
+}): string {
+  return `${clock.resetCount} resets, ${clock.restartCount} restarts, ${clock.clock} ms`
+}
+
+/**
+ * Only a key of the endorsement or platform hierarchy is told the true resets, restarts and firmware version; for any other the TPM adds
+ * a number that is the key's own (TPM 2.0 Part 1, 36.7), so that neither yes nor no can be said.
+ */
+function plain({ place }: VerifiedTpmQuote, of: Claim): Claim {
+  if (place !== undefined && place !== 'primary key, owner hierarchy') return of
+  const seen = `${of.found}, obfuscated unless the key is in the endorsement or platform hierarchy`
+  return notCovered(of.name, of.expected, seen, 'CLOCK_OBFUSCATED')
 }

@@ -27,6 +27,7 @@ export type ClaimStatus = 'pass' | 'fail' | 'not-covered'
  * - `CLOCK_UNSAFE`, `CLOCK_NOT_FORWARD`: the TPM's clock may have gone back, or did
  * - `KEY_UNKNOWN`: the attestation key is not one that was enrolled
  * - `EK_DIFFERS`: the EK is not the one with which the attestation key was enrolled
+ * - `CLOCK_OBFUSCATED`: a key in this place of its TPM is told no true resets, restarts and firmware version
  * - `SIGNER_UNPLACED`: where in its TPM the key stands cannot be told from what was given
  * - `ENDORSEMENT_MISSING`, `ENDORSEMENT_INVALID`: no EK certificate, or one that no trusted root vouches for
  * - `ASSURANCE_LOW`, `MANUFACTURER_DIFFERS`, `FIRMWARE_OLD`, `TPM_WEAK`: a TPM that the policy does not take
@@ -62,6 +63,7 @@ export type ClaimCode =
   | 'NONCE_MISSING'
   | 'CLOCK_UNSAFE'
   | 'CLOCK_NOT_FORWARD'
+  | 'CLOCK_OBFUSCATED'
   | 'KEY_UNKNOWN'
   | 'EK_DIFFERS'
   | 'SIGNER_UNPLACED'

@@ -199,6 +199,27 @@ describe('appraiseEvidence, who and when', () => {
     assert.deepEqual(await faults(evidence, { ...policy, ...clock({ ...shown, clock: 25336n }) }), [])
   })
 
+  it('believes resets and firmware only of a key to which its TPM tells them', async () => {
+    const ak = await makeSoftwareAk()
+    const under = {
+      ...{ attestationKeys: new Map([[toHex(nameOf(ak.public)), undefined]]) },
+      ...{ tpm: { ...policy.tpm, assurance: 'none' as const, minFirmware: 1n } },
+      clock: { requireSafe: true, after: { resetCount: 0, restartCount: 0, clock: 0n } },
+    }
+    const obfuscated = ['clock-forward CLOCK_OBFUSCATED', 'firmware-version CLOCK_OBFUSCATED']
+    const found = async (path: Parameters<typeof qualifiedName>) => {
+      const quote = await ak.sign(attestBytes({ ...QUOTE_PARTS, qualifiedSigner: qualifiedName(...path) }))
+      const all = await faults({ ...evidence, quote }, { ...policy, ...under })
+      return all.filter((fault) => /^(?:clock|firmware-version)/.test(fault))
+    }
+    const { ekPublic } = evidence.endorsement
+    for (const hierarchy of ['endorsement', 'platform'] as const)
+      assert.deepEqual(await found([hierarchy, [ak.public]]), [])
+    assert.deepEqual(await found(['endorsement', [ekPublic, ak.public]]), [])
+    assert.deepEqual(await found(['owner', [ak.public]]), obfuscated)
+    assert.deepEqual(await found(['owner', [ekPublic, ak.public]]), obfuscated)
+  })
+
   it('wants an EK certificate of a trusted root, a maker and an assurance (threats, class 11)', async () => {
     await fails('endorsement', 'ENDORSEMENT_MISSING', {
       evidence: { endorsement: { ekPublic: evidence.endorsement.ekPublic } },
