@@ -4,7 +4,7 @@ export type ClaimStatus = 'pass' | 'fail' | 'not-covered'
 /**
  * Why a claim did not pass.
  *
- * - `NOT_IN_POLICY`: the policy says nothing of it. The only code of which a result may have any number and be good
+ * - `NOT_IN_POLICY`: the policy says nothing of it. A result may have it and be good, see `isAcceptable`
  * - `VMM_NOT_AUTHORISED`: the measurement is not one of those that may be
  * - `SELECTION_DIFFERS`: other banks or PCRs are quoted than must be
  * - `PCR_VALUE_MISSING`: no value of a quoted PCR was given, or none that could be computed
@@ -87,7 +87,7 @@ export interface Claim {
 
 /** What appraisal says (RFC 9334, "attestation result"). */
 export interface AttestationResult {
-  /** At least one claim passed, and none failed or is not covered, but for what the policy says nothing of. */
+  /** At least one claim passed, and all are acceptable. */
   readonly ok: boolean
   readonly claims: readonly Claim[]
 }
@@ -108,7 +108,10 @@ export function resultOf(claims: readonly Claim[]): AttestationResult {
   return { ok: passed && claims.every(isAcceptable), claims }
 }
 
-/** Whether a result that has this claim may be good. */
+/**
+ * Whether a result may have this claim and be good: it passed, or is not covered because the policy says nothing of it or because
+ * nobody can tell where in its TPM a key stands, which matters only before it is enrolled.
+ */
 export function isAcceptable({ status, code }: Pick<Claim, 'status' | 'code'>): boolean {
   if (status === 'pass') return true
   return status === 'not-covered' && (code === 'NOT_IN_POLICY' || code === 'SIGNER_UNPLACED')
