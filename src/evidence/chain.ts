@@ -1,6 +1,7 @@
 import type { Hex } from '../core/bytes.ts'
 import type { Certificate } from './certificate.ts'
 import { EvidenceError } from './error.ts'
+import { timeText } from './x509-time.ts'
 
 /** From a certificate to its root: at least two. */
 export type CertificatePath = readonly Certificate[]
@@ -100,7 +101,7 @@ function requireSound({ subject, notBefore, notAfter, strong, unprocessed }: Cer
   // Written so that an invalid date fails.
   if (!(notBefore <= at && at <= notAfter)) {
     const period = `${notBefore.toISOString()} to ${notAfter.toISOString()}`
-    throw new EvidenceError('CHAIN_EXPIRED', `"${subject}" is valid from ${period}, not at ${String(at.valueOf())} ms`)
+    throw new EvidenceError('CHAIN_EXPIRED', `"${subject}" is valid from ${period}, not at ${timeText(at)}`)
   }
   if (!strong) {
     throw new EvidenceError(

@@ -2,6 +2,7 @@ import type { Hex } from '../core/bytes.ts'
 import type { Certificate } from './certificate.ts'
 import type { CertificatePath } from './chain.ts'
 import { EvidenceError } from './error.ts'
+import { timeText } from './x509-time.ts'
 import type { RevocationList } from './revocation-list.ts'
 import type { Revocation } from './revoked-entry.ts'
 
@@ -139,7 +140,7 @@ async function requireBelievable(
     const period = `${list.thisUpdate.toISOString()} to ${list.nextUpdate.toISOString()}`
     throw new EvidenceError(
       'CRL_NOT_CURRENT',
-      `the list of "${subject}" is current from ${period}, not at ${String(at.valueOf())} ms`,
+      `the list of "${subject}" is current from ${period}, not at ${timeText(at)}`,
     )
   }
 }

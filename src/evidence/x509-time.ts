@@ -21,3 +21,8 @@ export function timeOf(value: DerValue | undefined): Date {
   if (Number.isNaN(time.valueOf())) throw new ReadError('expected a time in UTC')
   return time
 }
+
+/** A time for a message: ISO 8601 as far as it is one, since a date may be none. */
+export function timeText(at: Date): string {
+  return Number.isNaN(at.valueOf()) ? 'no time' : at.toISOString()
+}

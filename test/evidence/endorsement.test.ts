@@ -200,6 +200,7 @@ describe('verifyEndorsement, of certificates made here', () => {
   it('refuses a certificate that is expired or not yet valid, anywhere in the path', async () => {
     const [before, after] = [new Date('2026-01-01'), new Date('2029-01-01')]
     await refuses('CHAIN_EXPIRED', withGood({ notAfter: before }))
+    await assert.rejects(withGood({ notAfter: before }), /, not at \d{4}-\d{2}-\d{2}T[\d:.]+Z$/)
     await refuses('CHAIN_EXPIRED', withGood({ notBefore: after }))
     const expired = await makeAuthority('CN=Expired', { issuer: root, notAfter: before })
     await refuses('CHAIN_EXPIRED', verify({}, expired, [root.der, expired.der]))

@@ -161,6 +161,10 @@ describe('checkRevocation, of an EK certificate (class 11)', () => {
 
   it('refuses a list that is not of the time in question', async () => {
     await refuses('CRL_NOT_CURRENT', byIntermediate({ nextUpdate: new Date('2026-12-31T23:59:59Z') }))
+    await assert.rejects(
+      byIntermediate({ nextUpdate: new Date('2026-12-31T23:59:59Z') }),
+      /not at 2027-01-01T00:00:00\.000Z$/,
+    )
     await refuses('CRL_NOT_CURRENT', byIntermediate({ thisUpdate: new Date('2027-01-01T00:00:01Z') }))
     assert.equal((await byIntermediate({ thisUpdate: AT, nextUpdate: AT })).revocation[0]?.status, 'good')
   })
