@@ -77,6 +77,16 @@ describe('verifyTpmQuote', () => {
     }
   })
 
+  it('verifies what it returns, also where the caller’s buffers change meanwhile', async () => {
+    const [{ akPublic, attest, signature }, whole] = [
+      captured('01-ovmf-baseline', 'ecc'),
+      captured('01-ovmf-baseline', 'ecc'),
+    ]
+    const verifying = verifyTpmQuote({ akPublic, attest, signature })
+    for (const buffer of [akPublic, attest, signature]) buffer.fill(0)
+    assert.deepEqual(await verifying, await verifyTpmQuote(whole))
+  })
+
   it('refuses another key, one that is no attestation key, and what is no quote', async () => {
     const quote = captured('01-ovmf-baseline', 'ecc')
     const { public: akPublic } = await makeSoftwareAk()
