@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { readPem } from '../auditor/pem.ts'
@@ -59,6 +59,12 @@ export function readEvidence(file: string | undefined, parts: EvidenceFiles): Ev
     throw new UsageError('USAGE', 'name a file of evidence, or --attest, --signature and --public')
   }
   const { ek, ekCertificate, ekIntermediates, pcrs, eventlog, ima, vmmLog } = parts
+  for (const [option, path] of Object.entries({
+    'ek-certificate': ekCertificate,
+    'ek-intermediates': ekIntermediates,
+  })) {
+    if (ek === undefined && path !== undefined) throw new UsageError('USAGE', `--${option} is looked at only with --ek`)
+  }
   const certificate = {
     ...(ekCertificate === undefined ? {} : { ekCertificate: readInput(ekCertificate) }),
     ...(ekIntermediates === undefined ? {} : { intermediates: readCertificates(ekIntermediates) }),
@@ -77,15 +83,21 @@ export function readEvidence(file: string | undefined, parts: EvidenceFiles): Ev
   }
 }
 
-/** A nonce: hexadecimal digits, or a file that holds them or the very bytes. At most 64 bytes. @throws UsageError */
+/**
+ * A nonce: hexadecimal digits, or a file that holds them or the very bytes. 8 to 64 bytes: a shorter one can be guessed, or comes again.
+ *
+ * @throws UsageError `USAGE`, `FILE_UNREADABLE`
+ */
 export function readNonce(text: string): Uint8Array {
   const digits = (value: string) =>
     /^(?:0x)?(?:[0-9a-fA-F]{2})+$/.test(value) ? fromHex(`0x${value.replace(/^0x/, '')}`) : undefined
   const given = digits(text)
-  const bytes = given ?? (existsSync(resolve(text)) ? readFileSync(resolve(text)) : undefined)
+  const bytes = given ?? (text !== '' && existsSync(resolve(text)) ? readInput(text) : undefined)
   if (bytes === undefined) throw new UsageError('USAGE', '--nonce: expected hexadecimal digits, or a file')
   const nonce = given ?? digits(Buffer.from(bytes).toString('latin1').trim()) ?? bytes
-  if (nonce.length > 64) throw new UsageError('USAGE', `--nonce: expected at most 64 bytes, found ${nonce.length}`)
+  if (nonce.length < 8 || nonce.length > 64) {
+    throw new UsageError('USAGE', `--nonce: expected 8 to 64 bytes, found ${nonce.length}`)
+  }
   return concat(nonce)
 }
 

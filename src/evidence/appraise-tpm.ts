@@ -10,7 +10,7 @@ import type { VerifiedTpmQuote } from './tpm-quote.ts'
 
 /** What the appraiser knows, beside the policy. */
 export interface AppraisalContext {
-  /** The qualifying data that the appraiser asked for; undefined where it did not ask. */
+  /** The qualifying data that the appraiser asked for; undefined, or empty, where it did not ask. */
   readonly nonce?: Uint8Array
   /** The time for which certificates must be valid. */
   readonly at: Date
@@ -108,7 +108,8 @@ function appraiseManufacturer(vendorId: string | undefined, allowed: readonly st
 
 function appraiseNonce({ extraData }: VerifiedTpmQuote, { freshness }: AppraisalPolicy, { nonce }: AppraisalContext) {
   const found = toHex(extraData)
-  if (nonce !== undefined) {
+  // An empty nonce asks for nothing: every quote that was made without one has it.
+  if (nonce !== undefined && nonce.length > 0) {
     // A quote over another nonce is an old one, or somebody else's.
     return claim('nonce', toHex(nonce), found, equal(nonce, extraData), 'NONCE_DIFFERS')
   }

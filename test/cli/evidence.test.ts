@@ -132,7 +132,15 @@ describe('attestry evidence', function () {
 
   it('denies an old quote: without the nonce that was asked with, and with another', async () => {
     const without = await appraise(...filesOf(BASELINE), '--policy', policy, '--trust', vector('ca'))
-    const other = await appraise(...filesOf(BASELINE), '--policy', policy, '--trust', vector('ca'), '--nonce', '00ff')
+    const other = await appraise(
+      ...filesOf(BASELINE),
+      '--policy',
+      policy,
+      '--trust',
+      vector('ca'),
+      '--nonce',
+      '00ff00ff00ff00ff',
+    )
     for (const [{ code, result }, reason] of [[without, 'NONCE_MISSING'] as const, [other, 'NONCE_DIFFERS'] as const]) {
       assert.equal(code, 1)
       assert.deepEqual(result.claims.find(({ name }) => name === 'nonce')?.code, reason)
@@ -176,6 +184,15 @@ describe('attestry evidence', function () {
       ['USAGE', policied],
       ['USAGE', [broken, '--attest', broken, ...policied]],
       ['USAGE', [...filesOf(BASELINE), ...policied, '--nonce', 'xyz']],
+      ['USAGE', [...filesOf(BASELINE), ...policied, '--nonce', '']],
+      ['USAGE', [...filesOf(BASELINE), ...policied, '--nonce', '00112233445566']],
+      ['FILE_UNREADABLE', [...filesOf(BASELINE), ...policied, '--nonce', dir]],
+      [
+        'USAGE',
+        [...filesOf(BASELINE), '--ek-certificate', vector(`${BASELINE}/ek_cert_rsa.der`), ...policied].filter(
+          (arg) => !/^--ek$|ek\.pub$/.test(arg),
+        ),
+      ],
       ['USAGE', [...filesOf(BASELINE)]],
       ['EVIDENCE_MALFORMED', [broken, ...policied]],
       ['FILE_UNREADABLE', [join(dir, 'absent.json'), ...policied]],

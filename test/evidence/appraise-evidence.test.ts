@@ -5,6 +5,8 @@ import { appraiseEvidence } from '../../src/evidence/appraise-evidence.ts'
 import type { AppraisalContext } from '../../src/evidence/appraise-tpm.ts'
 import type { ClaimCode } from '../../src/evidence/claim.ts'
 import type { Evidence } from '../../src/evidence/evidence.ts'
+import { parseRevocationList } from '../../src/evidence/revocation-list.ts'
+import { listIssuer } from '../../src/evidence/revocation.ts'
 import { policyOf } from '../../src/evidence/policy-of.ts'
 import type { PcrValues } from '../../src/tcg/bank.ts'
 import {
@@ -26,6 +28,7 @@ import { predict } from '../../src/vmm/predict.ts'
 import { qemuKvmProfile } from '../../src/vmm/qemu-kvm-profile.ts'
 import { attestBytes, QUOTE_PARTS, signerName, type AttestParts } from '../tcg/quote-bytes.ts'
 import { CAPTURES, tpmtPublic } from '../tcg/tpm-vectors.ts'
+import { AT, makeAuthority, makeEk, makeList } from './authority.ts'
 import { capturedContext, capturedEvidence } from './captured-evidence.ts'
 import { refuses } from './refusal.ts'
 import { makeSoftwareAk, type SoftwareAk } from './software-ak.ts'
@@ -172,6 +175,9 @@ describe('appraiseEvidence, who and when', () => {
     const rest = without(context, 'nonce')
     assert.deepEqual(await faults(evidence, policy, rest), ['nonce NONCE_MISSING'])
     assert.deepEqual(await faults(evidence, { ...policy, freshness: 'none' }, rest), [])
+    const ak = await makeSoftwareAk()
+    const empty = await ak.quote({ extraData: new Uint8Array() })
+    await fails('nonce', 'NONCE_MISSING', { evidence: { quote: empty }, context: { nonce: new Uint8Array() } })
     // A nonce that was asked with counts even where the policy does without.
     await fails('nonce', 'NONCE_DIFFERS', { policy: { freshness: 'none' }, context: { nonce: new Uint8Array(3) } })
   })
@@ -218,6 +224,26 @@ describe('appraiseEvidence, who and when', () => {
     assert.deepEqual(await found(['endorsement', [ekPublic, ak.public]]), [])
     assert.deepEqual(await found(['owner', [ak.public]]), obfuscated)
     assert.deepEqual(await found(['owner', [ekPublic, ak.public]]), obfuscated)
+  })
+
+  it('asks of revocation lists what policy and trust store say', async () => {
+    const root = await makeAuthority('CN=Maker')
+    const ek = await makeEk()
+    const certificate = await ek.certificate(root, {})
+    const own = { ...evidence, endorsement: { ekPublic: ek.public, ekCertificate: certificate } }
+    const judge = async (requireRevocation: boolean, known: Partial<AppraisalContext>) => {
+      const under = { ...policy, tpm: { ...policy.tpm, requireRevocation } }
+      const { claims } = await appraiseEvidence(own, under, { ...context, at: AT, trustAnchors: [root.der], ...known })
+      const { status, found } = claims.find(({ name }) => name === 'endorsement') ?? {}
+      return status === 'pass' ? status : /\((CRL_\w+)\)$/.exec(found ?? '')?.[1]
+    }
+    const revocationLists = [await makeList(root, { number: 5 })]
+    const issuer = listIssuer(parseRevocationList(revocationLists[0] ?? new Uint8Array()))
+    const seen = (number: bigint) => ({ revocationLists, leastNumbers: new Map([[issuer, number]]) })
+    assert.equal(await judge(false, {}), 'pass')
+    assert.equal(await judge(true, {}), 'CRL_MISSING')
+    assert.equal(await judge(true, seen(5n)), 'pass')
+    assert.equal(await judge(true, seen(6n)), 'CRL_OLDER')
   })
 
   it('wants an EK certificate of a trusted root, a maker and an assurance (threats, class 11)', async () => {
