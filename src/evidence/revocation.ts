@@ -69,18 +69,37 @@ async function checkOne(
   rules: RevocationRules,
   at: Date,
 ): Promise<RevocationResult> {
-  const { lists, leastNumbers, required = false, currentAt = at } = rules
-  const [list] = lists.filter((one) => isOf(one, issuer)).sort(newestFirst)
+  const own = rules.lists.filter((one) => isOf(one, issuer)).sort(newestFirst)
   const { subject } = certificate
-  if (list === undefined) {
-    if (required) throw new EvidenceError('CRL_MISSING', `no revocation list of "${issuer.subject}", for "${subject}"`)
-    return { subject, status: 'not-covered', list: undefined }
+  const [newest] = own
+  if (newest === undefined) {
+    if (rules.required !== true) return { subject, status: 'not-covered', list: undefined }
+    throw new EvidenceError('CRL_MISSING', `no revocation list of "${issuer.subject}", for "${subject}"`)
   }
-  await requireBelievable(list, issuer, leastNumbers?.get(listIssuer(list)), currentAt)
+  // Of several lists of one number no one can say which is the newest: what any of them says counts, the worst of it first.
+  const results: RevocationResult[] = []
+  for (const list of own.filter(({ number }) => number === newest.number)) {
+    results.push(await checkAgainst(list, certificate, issuer, rules, at))
+  }
+  const worst =
+    results.find(({ status }) => status === 'revoked-later') ?? results.find(({ status }) => status !== 'good')
+  return worst ?? { subject, status: 'good', list: newest.fingerprint }
+}
+
+async function checkAgainst(
+  list: RevocationList,
+  certificate: Certificate,
+  issuer: Certificate,
+  { leastNumbers, required = false, currentAt }: RevocationRules,
+  at: Date,
+): Promise<RevocationResult> {
+  const now = currentAt ?? at
+  const { subject } = certificate
+  await requireBelievable(list, issuer, leastNumbers?.get(listIssuer(list)), now)
   const of = { subject, list: list.fingerprint }
   const entry = list.revoked.get(certificate.serialNumber)
   if (entry !== undefined) return { ...of, ...requireLater(certificate, list, entry, at) }
-  if (!saysAll(list, certificate, currentAt)) {
+  if (!saysAll(list, certificate, now)) {
     if (required)
       throw new EvidenceError('CRL_MISSING', `no list of "${issuer.subject}" tells of "${subject}", expired`)
     return { ...of, status: 'not-covered' }

@@ -180,6 +180,12 @@ describe('checkRevocation, of an EK certificate (class 11)', () => {
 
   it('goes by the newest of several lists', async () => {
     const revoking = await makeList(intermediate, { number: 7, revoked: ['33'] })
+    const clean = await makeList(intermediate, { number: 7 })
+    for (const equal of [
+      [clean, revoking],
+      [revoking, clean],
+    ])
+      await refuses('CERTIFICATE_REVOKED', withLists(equal))
     const lists = [await makeList(intermediate, { number: 6 }), revoking, await makeList(intermediate, { number: 5 })]
     await refuses('CERTIFICATE_REVOKED', withLists(lists))
     assert.equal(
