@@ -114,21 +114,22 @@ async function checkCertificate(path: string, options: CheckOptions): Promise<vo
     .map(({ der }) => der)
   if (ekCertificate === undefined) throw new UsageError('FILE_UNREADABLE', `${path} holds no certificate`)
   const at = options.at === undefined ? new Date() : new Date(Number(options.at) * 1000)
-  const revocation: RevocationStore = readRevocationStore(store)
+  const stored: RevocationStore = readRevocationStore(store)
   const claim = {
     ekCertificate,
     intermediates,
     trustAnchors: readTrustStore(store),
     hardwareRoots: hardwareRootsOf(store),
-    revocationLists: revocation.lists.map(({ der }) => der),
-    revocation: { leastNumbers: revocation.leastNumbers, required: options.requireLists },
+    revocationLists: stored.lists.map(({ der }) => der),
+    revocation: { leastNumbers: stored.leastNumbers, required: options.requireLists },
     at,
   }
   const checked =
     options.ekPublic === undefined
       ? await verifyEkCertificate(claim)
       : await verifyEndorsement({ ...claim, ekPublic: readEkPublic(options.ekPublic) })
-  output.result({ ok: true, at: at.toISOString(), ...checked }, checkedText(checked))
+  const revocation = checked.revocation.map((one) => ({ ...one, list: one.list ?? null }))
+  output.result({ ok: true, at: at.toISOString(), ...checked, revocation }, checkedText(checked))
 }
 
 function checkedText(checked: EndorsedCertificate): string {

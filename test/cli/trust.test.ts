@@ -42,6 +42,11 @@ describe('attestry trust', () => {
       assert.equal(checked.code, 0, checked.stdout)
       const { assurance, tpm, findings } = checked.json() as { assurance: string; tpm: { model: string }; findings: [] }
       assert.deepEqual([assurance, tpm.model, findings], ['Software', 'swtpm', []])
+      const { revocation } = checked.json() as { revocation: readonly { list: string | null }[] }
+      assert.deepEqual(
+        revocation.map(({ list }) => list),
+        [null, null],
+      )
       const pem = execFileSync('openssl', ['x509', '-inform', 'der', '-in', vector(name)])
       const [issuer = '', root = ''] = swtpmAuthorities
       const judged = execFileSync('openssl', [
