@@ -10,6 +10,7 @@ import { UsageError } from './error.ts'
 import { exitCodeOf } from './exit.ts'
 import { OutputFile } from './output-file.ts'
 import { Output, table } from './output.ts'
+import { readPrivate } from './private-file.ts'
 
 /** `attestry pin`: the HSM's PIN, sealed to a host's TPM under the security team's approval. */
 export function pinCommand(): Command {
@@ -25,12 +26,13 @@ export function pinCommand(): Command {
     .action(sealPin)
   const approve = new Command('approve')
     .description('anywhere: sign that the PIN may open under a VMM, by the PCR values that it gives')
-    .requiredOption('--key <file>', 'the security team’s private key, PEM: P-256 or RSA-2048')
+    .requiredOption('--key <file>', 'the security team’s private key, PEM with mode 0600: P-256 or RSA-2048')
     .option('--predicted <file>', 'the VMM, as "attestry vmm predict --json" printed it')
     .option('--pcrs <file>', 'the VMM’s PCR values, as tpm2_pcrread or "attestry pcrs --json" print them')
     .option('--vmm-log <file>', 'the VMM’s event log, from which the value of --pcr is replayed')
     .option('--pcr <number>', 'the PCR of --vmm-log', pcrNumber, 13)
     .option('--select <pcrs>', 'the PCRs that the host quotes ([vmm] selection)', pcrNumbers, [0, 2, 4, 7, 13])
+    .option('--without-firmware', 'approve PCRs among which none is the firmware’s (0 to 7)', false)
     .requiredOption('--out <file>', 'where to write the approval, for the host’s [hsm] pin_approvals')
     .option('--json', 'one JSON object on standard output', false)
     .addHelpText(
@@ -97,7 +99,7 @@ async function approvePcrs(options: ApproveOptions): Promise<void> {
     import('../tpm/approver-key.ts'),
     import('../tpm/pin-approval.ts'),
   ])
-  const key = approver(pem(options.key))
+  const key = approver(Buffer.from(readPrivate(options.key)).toString('utf8'))
   const { selection, values } = approvedPcrs(options)
   const approval = approvePin(key, selection, values)
   const file = await OutputFile.open(options.out, 0o644)

@@ -19,10 +19,15 @@ import { requireCertifiedEk } from './seal-pin.ts'
 import { MAX_PIN_BYTES, type SealedPin } from './sealed-pin.ts'
 import { withSecureSession } from './secure-session.ts'
 import { withStorageParent } from './storage-parent.ts'
+import { unextendedPcrs } from './unextended-pcrs.ts'
 
-/** What became of one approval. `differ`: these PCRs have other values now than it approves. */
+/**
+ * What became of one approval. `differ`: these PCRs have other values now than it approves; `unextended`: nothing was measured
+ * into them, which no approval makes good.
+ */
 export type ApprovalOutcome =
-  { readonly kind: 'opens' | 'signature' | 'not tried' } | { readonly kind: 'differ'; readonly pcrs: readonly number[] }
+  | { readonly kind: 'opens' | 'signature' | 'not tried' }
+  | { readonly kind: 'differ' | 'unextended'; readonly pcrs: readonly number[] }
 
 /** What the PCRs are now, and what became of each approval, in their order. */
 export interface PinOpening {
@@ -70,6 +75,8 @@ function tryApproval(
   present: ReadonlyMap<number, Uint8Array>,
   take: (pin: Uint8Array) => void,
 ): ApprovalOutcome {
+  const unextended = unextendedPcrs(present)
+  if (unextended.length > 0) return { kind: 'unextended', pcrs: unextended }
   const pcrs = differingPcrs(approval, present)
   if (pcrs.length > 0) return { kind: 'differ', pcrs }
   const ticket = verified(connection, sealed.approver, approval)

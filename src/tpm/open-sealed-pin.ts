@@ -10,6 +10,7 @@ import { PinError, type PinErrorCode } from './pin-error.ts'
 import { MAX_PIN_FILE_BYTES } from './pin-file-format.ts'
 import { openPinIn, type PinVaultConfig } from './pin-vault.ts'
 import { readSealedPin } from './sealed-pin.ts'
+import { unextendedText } from './unextended-pcrs.ts'
 
 /** Where a sealed PIN and its approvals lie, and by what the host is measured. */
 export interface SealedPinPlace {
@@ -129,6 +130,8 @@ function statusOf(outcome: ApprovalOutcome | undefined): Omit<TriedApproval, 'fi
       return { status: 'APPROVAL_SIGNATURE', detail: 'not signed by the key under which the PIN was sealed' }
     case 'differ':
       return { status: 'PIN_NOT_APPROVED', detail: `approves other values of PCR ${outcome.pcrs.join(', ')}` }
+    case 'unextended':
+      return { status: 'PIN_NOT_APPROVED', detail: outcome.pcrs.map(unextendedText).join('; ') }
     case 'not tried':
     case undefined:
       return { status: 'not tried', detail: 'another one opens it' }

@@ -7,6 +7,7 @@ import { pcrPolicy } from '../tcg/policy.ts'
 import type { Approver } from './approver-key.ts'
 import { PinError } from './pin-error.ts'
 import { hexMember, PIN_POLICY_REF, readMembers } from './pin-file-format.ts'
+import { unextendedPcrs, unextendedText } from './unextended-pcrs.ts'
 
 /** The security team's word that the PIN may open where the PCRs have these values. */
 export interface PinApproval {
@@ -22,14 +23,12 @@ export interface PinApproval {
 const TYPE = 'attestry/pin-approval/1'
 const BANK = 'sha256'
 const NAME_BYTES = 34
-/** What firmware extends at every boot. */
-const FIRMWARE_PCRS = 8
 
 /**
  * Approves a VMM: signs the policy that is satisfied where the selected PCRs have these values. Needs no TPM.
  *
  * @param values one for each selected PCR; others are not read
- * @throws PinError `PCRS_INVALID` for a selection that proves nothing, a missing value, and firmware PCRs that are zero
+ * @throws PinError `PCRS_INVALID` for a selection that proves nothing, a missing value, and PCRs that nothing has extended
  */
 export function approvePin(
   approver: Approver,
@@ -38,10 +37,10 @@ export function approvePin(
 ): PinApproval {
   try {
     requireMeaningful([requirePcrSelection(selection)])
-    const signature = approver.sign(pcrPolicy(selection, values))
+    const policy = pcrPolicy(selection, values)
     const selected = new Map(selection.pcrs.map((pcr) => [pcr, values.get(pcr) ?? new Uint8Array()]))
-    requireMeasured(selected)
-    return { selection, values: selected, signer: nameOf(approver.public), signature }
+    requireExtended(selected)
+    return { selection, values: selected, signer: nameOf(approver.public), signature: approver.sign(policy) }
   } catch (cause) {
     if (!(cause instanceof TcgError)) throw cause
     throw new PinError('PCRS_INVALID', cause.message, { cause })
@@ -109,12 +108,7 @@ function valuesOf(pcrs: unknown): ReadonlyMap<number, Uint8Array> {
   return new Map(entries)
 }
 
-function requireMeasured(values: ReadonlyMap<number, Uint8Array>): void {
-  for (const [pcr, value] of values) {
-    if (pcr >= FIRMWARE_PCRS || value.some((byte) => byte !== 0)) continue
-    throw new PinError(
-      'PCRS_INVALID',
-      `expected a measurement in PCR ${pcr}, found zero: firmware did not measure itself`,
-    )
-  }
+function requireExtended(values: ReadonlyMap<number, Uint8Array>): void {
+  const [pcr] = unextendedPcrs(values)
+  if (pcr !== undefined) throw new PinError('PCRS_INVALID', unextendedText(pcr))
 }

@@ -8,6 +8,8 @@ import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
 import { manufactureSwtpm, startSwtpm } from '../../hil/stack/swtpm.ts'
 import { readConfig } from '../../src/agent/config.ts'
 import { openHsm } from '../../src/agent/open-hsm.ts'
+import { toHex } from '../../src/core/bytes.ts'
+import { quoteInfoOf } from '../../src/evidence/vmm-hash.ts'
 import { Tpm } from '../../src/tpm/tpm.ts'
 import { attestry, faultOf, type Ended } from './command.ts'
 
@@ -93,7 +95,9 @@ socket = "${dir}/agent.sock"
       const pcrs = await attestry('pcrs', '--config', at('a.toml'), '--json')
       await writeFile(at('pcrs.json'), pcrs.stdout)
       const approval = at('approvals/now.json')
-      const approved = await approve('--pcrs', at('pcrs.json'), '--select', '13', '--out', approval)
+      const these = ['--pcrs', at('pcrs.json'), '--select', '13', '--out', approval]
+      assert.deepEqual(faultOf(await approve(...these)), { exit: 2, code: 'PCRS_INVALID' })
+      const approved = await approve(...these, '--without-firmware')
       assert.equal(approved.code, 0, approved.stdout)
       const opens = await run('test', '--config', at('a.toml'))
       assert.equal(opens.code, 0, opens.stdout)
@@ -130,11 +134,43 @@ socket = "${dir}/agent.sock"
     const long = await run('seal', ...own, '--approver', at('team.pub'), '--pin-file', at('long'))
     assert.deepEqual(faultOf(long), { exit: 2, code: 'PIN_UNSUITABLE' })
     assert.deepEqual(faultOf(await approve('--out', at('x.json'))), { exit: 2, code: 'USAGE' })
+    await writeFile(at('open.key'), await readFile(at('team.key')), { mode: 0o644 })
+    const open = ['approve', '--key', at('open.key'), '--pcrs', at('x'), '--out', at('x.json')]
+    assert.deepEqual(faultOf(await run(...open)), { exit: 2, code: 'FILE_UNREADABLE' })
+    await writeFile(at('empty.cel'), '')
+    const empty = ['--vmm-log', at('empty.cel'), '--select', '13', '--without-firmware', '--out', at('x.json')]
+    const nothing = await approve(...empty)
+    assert.deepEqual(faultOf(nothing), { exit: 2, code: 'PCRS_INVALID' })
+    assert.match(nothing.stdout, /without events/)
     await writeFile(at('p.json'), '{"ok": true}')
     assert.deepEqual(faultOf(await approve('--predicted', at('p.json'), '--out', at('x.json'))), {
       exit: 2,
       code: 'USAGE',
     })
     await assert.rejects(stat(at('x.json')))
+  })
+
+  it('approves a prediction for the PCRs of --select and no others', async () => {
+    const predict = async (pcrs: readonly number[], ok = true, zero?: number): Promise<void> => {
+      const values = new Map(pcrs.map((pcr) => [pcr, new Uint8Array(32).fill(pcr === zero ? 0 : pcr + 1)]))
+      const selection = { bank: 'sha256', pcrs } as const
+      const attested = toHex(quoteInfoOf(selection, values))
+      const hex = Object.fromEntries([...values].map(([pcr, value]) => [pcr, toHex(value)]))
+      const value = hex[13]
+      await writeFile(at('next.json'), JSON.stringify({ ok, selection, pcr: 13, value, pcrs: hex, attested }))
+    }
+    const approved = () => approve('--predicted', at('next.json'), '--out', at('next-vmm.json'))
+    await predict([0, 2, 4, 7, 13])
+    assert.equal((await approved()).code, 0)
+    await rm(at('next-vmm.json'))
+    for (const pcrs of [[13], [0, 13], [0, 2, 4, 7, 8, 13]]) {
+      await predict(pcrs)
+      assert.deepEqual(faultOf(await approved()), { exit: 2, code: 'PCRS_INVALID' }, pcrs.join())
+    }
+    await predict([0, 2, 4, 7, 13], true, 13)
+    assert.deepEqual(faultOf(await approved()), { exit: 2, code: 'PCRS_INVALID' })
+    await predict([0, 2, 4, 7, 13], false)
+    assert.deepEqual(faultOf(await approved()), { exit: 2, code: 'USAGE' })
+    await assert.rejects(stat(at('next-vmm.json')))
   })
 })

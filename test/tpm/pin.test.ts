@@ -116,6 +116,18 @@ describe('openSealedPin', function () {
     assert.match((await openWith(approval)).approval ?? '', /0\.json$/)
   })
 
+  it('stays sealed where nothing was measured, whatever the key has signed', async () => {
+    await powerCycle(join(dir, 'swtpm.sock'), true)
+    for (const pcr of [0, 7]) extend(pcr, sha256(Uint8Array.of(pcr)))
+    const values = await present()
+    const signature = signer.sign(pcrPolicy(SELECTION, values))
+    const own = { selection: SELECTION, values, signer: nameOf(signer.public), signature }
+    const found = await openWith(writePinApproval(own))
+    isRefused(found, 'PIN_NOT_APPROVED')
+    assert.match(found.approvals[0]?.detail ?? '', /^PCR 13 was never extended: run "attestry measure" first$/)
+    await boot()
+  })
+
   it('survives an update that was approved before it, with the same sealed object', async () => {
     const before = await present()
     const next = new Map(before).set(13, sha256(Buffer.concat([new Uint8Array(32), UPDATED])))
@@ -292,6 +304,14 @@ describe('approvePin', () => {
     }
     const zero = new Map(values).set(0, new Uint8Array(32))
     assert.throws(() => approvePin(signer, SELECTION, zero), refuses('PCRS_INVALID'))
+    const unmeasured = new Map(values).set(13, new Uint8Array(32))
+    assert.throws(() => approvePin(signer, SELECTION, unmeasured), {
+      code: 'PCRS_INVALID',
+      message: 'PCR 13 was never extended: run "attestry measure" first',
+    })
+    const launched = { bank: 'sha256', pcrs: [0, 17] } as const
+    const ones = new Map(values).set(17, new Uint8Array(32).fill(0xff))
+    assert.throws(() => approvePin(signer, launched, ones), refuses('PCRS_INVALID'))
     assert.throws(() => approvePin(signer, { bank: 'sha256', pcrs: [2] }, values), refuses('PCRS_INVALID'))
   })
 
