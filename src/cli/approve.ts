@@ -1,5 +1,5 @@
 import { appraiseProposal, type AppraisedProposal } from '../auditor/appraise-proposal.ts'
-import { toHex, type Hex } from '../core/bytes.ts'
+import { equal, toHex, type Hex } from '../core/bytes.ts'
 import { messageOf } from '../core/error.ts'
 import { approveVmm, signVmmApproval } from '../ledger/approve.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -7,7 +7,11 @@ import { pendingApprovals, type PendingApproval } from '../ledger/pending-approv
 import { NO_END } from '../ledger/state.ts'
 import { sha256 } from '../record/hash.ts'
 import { parseSignedApproval, signedApprovalJson, type SignedVmmApproval } from '../record/signed-approval.ts'
+import type { PcrValues } from '../tcg/bank.ts'
 import { decodeCanonicalLog } from '../tcg/canonical-event-log.ts'
+import { replayEventLog } from '../tcg/event-log-replay.ts'
+import { parseEventLog } from '../tcg/event-log.ts'
+import { parsePcrFile } from '../tcg/pcr-file.ts'
 import { readInput, signerOf, usingLedger, type PlaceOptions } from './context.ts'
 import { AppraisalError, UsageError } from './error.ts'
 import { moment, utc } from './options.ts'
@@ -17,6 +21,8 @@ import { readSigned, writeSigned } from './signed-file.ts'
 /** What `attestry vmm approve` is told. */
 export interface ApproveOptions extends PlaceOptions {
   readonly log?: string
+  readonly pcrs?: string
+  readonly eventlog?: string
   readonly validUntil?: bigint
   readonly signOnly?: string
   readonly deadline?: bigint
@@ -28,6 +34,7 @@ export async function approveProposed(vmmHash: Hex, options: ApproveOptions): Pr
   const output = new Output(options.json === true)
   const signer = await signerOf(options)
   const log = options.log === undefined ? undefined : readLog(options.log)
+  const references = referencesOf(options)
   if (options.signOnly !== undefined && options.approval !== undefined) {
     throw new UsageError('USAGE', '--sign-only makes an approval and --approval enters them: one or the other')
   }
@@ -35,7 +42,7 @@ export async function approveProposed(vmmHash: Hex, options: ApproveOptions): Pr
     const checked = log === undefined ? undefined : sha256(log)
     const signed = await approvalsIn(ledger, vmmHash, options)
     const validUntil = options.validUntil ?? signed[0]?.approval.validUntil ?? NO_END
-    const claims = log === undefined ? {} : { claims: await appraised(output, ledger, vmmHash, log) }
+    const claims = log === undefined ? {} : { claims: await appraised(output, ledger, vmmHash, log, references) }
     if (options.signOnly !== undefined) {
       const deadline = options.deadline ?? moment('+7d')
       const approval = await signVmmApproval(ledger, signer, vmmHash, validUntil, deadline, checked)
@@ -115,18 +122,44 @@ function readLog(path: string): Uint8Array {
   }
 }
 
+/** The values of the PCRs that the VMM's log says nothing of: as read, replayed from the firmware's log, or both alike. */
+function referencesOf({ log, pcrs, eventlog }: ApproveOptions): PcrValues {
+  if (log === undefined && (pcrs ?? eventlog) !== undefined) {
+    throw new UsageError('USAGE', '--pcrs and --eventlog go with --log')
+  }
+  const read = pcrs === undefined ? new Map<number, Uint8Array>() : parsePcrFile(readInput(pcrs)).get('sha256')
+  const replayed =
+    eventlog === undefined
+      ? new Map<number, Uint8Array>()
+      : replayEventLog(parseEventLog(readInput(eventlog)), 'sha256')
+  for (const [pcr, value] of replayed) {
+    const other = read?.get(pcr)
+    if (other === undefined || equal(other, value)) continue
+    const found = `${toHex(other)} in ${pcrs ?? ''}`
+    throw new UsageError(
+      'USAGE',
+      `PCR ${pcr}: expected ${toHex(value)} as ${eventlog ?? ''} replays it, found ${found}`,
+    )
+  }
+  return new Map([...(read ?? []), ...replayed])
+}
+
 /** @throws AppraisalError where a claim does not pass */
 async function appraised(
   output: Output,
   ledger: Ledger,
   vmmHash: Hex,
   log: Uint8Array,
+  references: PcrValues,
 ): Promise<AppraisedProposal['claims']> {
-  const appraisal = await appraiseProposal(ledger, vmmHash, log)
+  const appraisal = await appraiseProposal(ledger, vmmHash, log, references)
   output.line(`${appraisalText(appraisal)}\n`)
   if (appraisal.ok) return appraisal.claims
-  const failed = appraisal.claims.filter(({ status }) => status !== 'pass').map(({ name }) => name)
-  throw new AppraisalError('CLAIM_FAILED', `not approved: the log does not explain the quote (${failed.join(', ')})`)
+  const failed = appraisal.claims.filter(({ status }) => status !== 'pass')
+  const names = failed.map(({ name }) => name).join(', ')
+  const unexplained = failed.some(({ code }) => code === 'PCR_UNEXPLAINED')
+  const hint = unexplained ? '; the other PCRs are explained by --pcrs or --eventlog' : ''
+  throw new AppraisalError('CLAIM_FAILED', `not approved: the log does not explain what was proposed (${names})${hint}`)
 }
 
 /** What was measured, and each claim with what it was compared with. */

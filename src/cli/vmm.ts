@@ -20,6 +20,7 @@ import { predictCommand } from './vmm-predict.ts'
 const APPROVE_EXAMPLES = `
 Examples:
   attestry vmm approve 0x… --as approver1 --log .attestry/vmm.cel
+  attestry vmm approve 0x… --as approver1 --log vmm-next.cel --pcrs pcrs.json
   attestry vmm approve 0x… --as approver2 --valid-until +90d
   attestry vmm approve 0x… --key offline.key --sign-only approval.json
   attestry vmm approve 0x… --as approver1 --approval approval.json`
@@ -35,8 +36,13 @@ export function vmmCommand(): Command {
     .argument('<vmmHash>', 'the VMM', bytes32)
     .option(
       '--log <file>',
-      "the host's event log: appraise the proposal's quote against it first, and refuse where a claim fails",
+      "the host's or the predicted event log: appraise the proposal against it first, and refuse where a claim fails",
     )
+    .option(
+      '--pcrs <file>',
+      'with --log: the values of the other quoted PCRs, as tpm2_pcrread or "attestry pcrs" print them',
+    )
+    .option('--eventlog <file>', "with --log: the firmware's event log, from which they are replayed")
     .option(
       '--valid-until <time>',
       'the end of its validity, which all approvals must name: a day (its beginning, UTC), a time, or +90d, up to the next day',

@@ -7,7 +7,7 @@ import { pcrDigest } from './vmm-hash.ts'
 
 /** A verified quote, and what it is held against. */
 export interface Appraisal {
-  readonly quote: VerifiedQuote
+  readonly quote: Pick<VerifiedQuote, 'vmmHash' | 'selections' | 'pcrDigest'>
   /** The measurements that are authorised. None means that none is: denied. */
   readonly authorised: ReadonlySet<Hex>
   /** The VMM's decoded log. Untrusted: believed only where it replays to the quoted PCR. */
@@ -75,7 +75,7 @@ function appraisePcr(pcr: number, value: Uint8Array | undefined): Claim {
   return claim(name, 'a log or a reference value, not zero for firmware', toHex(value), measured, 'PCR_ZERO')
 }
 
-function appraiseDigest(quote: VerifiedQuote, values: ReadonlyMap<number, Uint8Array>): Claim {
+function appraiseDigest(quote: Appraisal['quote'], values: ReadonlyMap<number, Uint8Array>): Claim {
   const found = toHex(quote.pcrDigest)
   const [only] = quote.selections
   const comparable = only?.pcrs.every((pcr) => values.get(pcr)?.length === 32)

@@ -25,7 +25,20 @@ describe('an agent whose PIN is sealed', function () {
     return ended
   }
   const approve = async (name: string, ...what: readonly string[]) =>
-    (await run('pin', 'approve', '--key', at('team.pem'), ...what, '--out', at(`approvals/${name}.json`))).json()
+    (
+      await run(
+        'pin',
+        'approve',
+        '--key',
+        at('team.pem'),
+        '--select',
+        '13',
+        '--without-firmware',
+        ...what,
+        '--out',
+        at(`approvals/${name}.json`),
+      )
+    ).json()
   const predict = async (file: string, ...args: readonly string[]) => {
     const ended = await run('vmm', 'predict', ...place(), ...args)
     writeFileSync(at(file), ended.stdout)

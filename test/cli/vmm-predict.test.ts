@@ -67,8 +67,12 @@ describe('attestry vmm predict', function () {
     assert.equal(sha256(readFileSync(log)), before.manifestHash)
     assert.ok(decodeCanonicalLog(readFileSync(log)).some(({ event }) => event.name === QEMU))
     assert.equal((await predicted(...update, '--submit', '--as', 'approver2')).ledger?.entered, false)
-    await run('vmm', 'approve', before.vmmHash, '--as', 'approver1')
-    assert.equal((await run('vmm', 'approve', before.vmmHash, '--as', 'approver2'))['status'], 'Authorised')
+    // As docs/evidence.md has it, "Update a VMM without downtime".
+    await run('vmm', 'approve', before.vmmHash, '--log', log, '--as', 'approver1')
+    assert.equal(
+      (await run('vmm', 'approve', before.vmmHash, '--log', log, '--as', 'approver2'))['status'],
+      'Authorised',
+    )
     const stateOf = async () => {
       const found = (await vmms()).find(({ vmmHash }) => vmmHash === before.vmmHash)
       return [found?.status, found?.isProven]
@@ -151,13 +155,33 @@ describe('attestry vmm predict', function () {
     }
   })
 
-  it('says of a predicted VMM that a log cannot explain a quote that is not there', async () => {
-    const added = ['--component', `vmm/added=${path('agent.toml')}`, '--submit', '--as', 'approver1']
-    const { vmmHash } = await predicted(...added)
-    const ended = await attestry(
-      ...['vmm', 'approve', vmmHash, '--as', 'approver1', '--log', path('vmm.cel'), '--dir', dir, '--json'],
+  it('has a predicted VMM approved by the log and the PCRs that explain it, and by no others', async () => {
+    const config = path('firmware.toml')
+    const values = (name: string, value: string) =>
+      write(name, JSON.stringify({ pcrs: { sha256: { '0': `0x${value.repeat(32)}` } } }))
+    const [pcrs, others] = [values('pcrs.json', '11'), values('others.json', '22')]
+    const [log, otherLog] = [path('vmm-next.cel'), path('vmm-other.cel')]
+    const added = ['--component', `vmm/added=${path('agent.toml')}`, '--config', config]
+    const submit = ['--submit', '--as', 'approver1']
+    const { vmmHash } = await predicted(...added, '--pcrs', pcrs, '--out', log, ...submit)
+    await predicted('--config', config, '--pcrs', pcrs, '--out', otherLog)
+    const approve = (who: string, ...more: readonly string[]) =>
+      attestry('vmm', 'approve', vmmHash, '--as', who, ...more, '--dir', dir, '--json')
+    for (const [claims, ...more] of [
+      [/pcr-0, pcr-digest\); the other PCRs are explained by --pcrs/, '--log', log],
+      [/\(pcr-digest\)/, '--log', log, '--pcrs', others],
+      [/\(manifest, pcr-digest\)/, '--log', otherLog, '--pcrs', pcrs],
+    ] as const) {
+      const refused = await approve('approver1', ...more)
+      assert.deepEqual(faultOf(refused), { exit: 1, code: 'CLAIM_FAILED' })
+      assert.match(refused.stdout, claims)
+    }
+    assert.deepEqual(faultOf(await approve('approver1', '--pcrs', pcrs)), { exit: 2, code: 'USAGE' })
+    const seen = await attestry(
+      ...['vmm', 'approve', vmmHash, '--as', 'approver1', '--log', log, '--pcrs', pcrs, '--dir', dir],
     )
-    assert.match(ended.stdout, /is predicted: no host has shown it/)
-    assert.equal((ended.json()['error'] as { code: string }).code, 'PROPOSAL_UNKNOWN')
+    assert.equal(seen.code, 0, seen.stderr)
+    assert.match(seen.stdout + seen.stderr, /component +vmm\/added/)
+    assert.equal((await approve('approver2', '--log', log, '--pcrs', pcrs)).json()['status'], 'Authorised')
   })
 })
