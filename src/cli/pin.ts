@@ -4,8 +4,11 @@ import { toHex } from '../core/bytes.ts'
 import { nameOf } from '../tcg/name.ts'
 import { pcrPolicy } from '../tcg/policy.ts'
 import type { PinReport } from '../tpm/open-sealed-pin.ts'
+import type { AgentConfig } from '../agent/config.ts'
+import type { EnrolTrust } from '../agent/registrar.ts'
 import { approvedPcrs, type ApprovedPcrsOptions } from './approved-pcrs.ts'
 import { configOf, readInput, withConfig, type PlaceOptions } from './context.ts'
+import { enrolTrustOf, withTrust, type TrustOptions } from './enrol-trust.ts'
 import { UsageError } from './error.ts'
 import { exitCodeOf } from './exit.ts'
 import { OutputFile } from './output-file.ts'
@@ -14,14 +17,14 @@ import { readPrivate } from './private-file.ts'
 
 /** `attestry pin`: the HSM's PIN, sealed to a host's TPM under the security team's approval. */
 export function pinCommand(): Command {
-  const seal = withConfig(new Command('seal'))
+  const seal = withTrust(withConfig(new Command('seal')))
     .description('on the host: seal the HSM’s PIN, so that it opens only where an approval by this key holds')
     .requiredOption('--approver <file>', 'the security team’s public key, PEM: P-256 or RSA-2048')
     .requiredOption('--pin-file <file>', 'the PIN, in a file with mode 0600')
     .requiredOption('--out <file>', 'where to write the sealed PIN ([hsm] pin_sealed)')
     .addHelpText(
       'after',
-      '\nExample:\n  attestry pin seal --approver team.pub.pem --pin-file /run/pin --out /etc/attestry/sealed.json',
+      '\nExample:\n  attestry pin seal --approver team.pub.pem --pin-file /run/pin --trust ./vendors \\\n    --out /etc/attestry/sealed.json',
     )
     .action(sealPin)
   const approve = new Command('approve')
@@ -50,7 +53,7 @@ export function pinCommand(): Command {
   return [seal, approve, test].reduce((group, command) => group.addCommand(command), new Command('pin'))
 }
 
-interface SealOptions extends PlaceOptions {
+interface SealOptions extends TrustOptions {
   readonly approver: string
   readonly pinFile: string
   readonly out: string
@@ -59,6 +62,7 @@ interface SealOptions extends PlaceOptions {
 async function sealPin(options: SealOptions): Promise<void> {
   const output = new Output(options.json === true)
   const { tpm } = await configOf(options)
+  const trust = enrolTrustOf(options)
   const [{ approverPublic }, { readPinFile }, { sealPinIn }, { writeSealedPin }] = await Promise.all([
     import('../tpm/approver-key.ts'),
     import('../hsm/pin-file.ts'),
@@ -69,11 +73,12 @@ async function sealPin(options: SealOptions): Promise<void> {
   const file = await OutputFile.open(options.out)
   try {
     const pin = () => readPinFile(resolve(options.pinFile))
-    const sealed = await output.progress('sealing', () => sealPinIn(tpm, pin, approver))
+    const ek = await trustedEk(tpm, trust)
+    const sealed = await output.progress('sealing', () => sealPinIn(tpm, pin, approver, ek))
     await file.keep(writeSealedPin(sealed))
-    const [ek, name] = [toHex(sealed.ek), toHex(nameOf(approver))]
+    const name = toHex(nameOf(approver))
     output.result(
-      { ok: true, file: file.path, approver: name, ek },
+      { ok: true, file: file.path, approver: name, ek: toHex(sealed.ek) },
       [
         `sealed    ${file.path}`,
         `approver  ${name}`,
@@ -84,6 +89,23 @@ async function sealPin(options: SealOptions): Promise<void> {
     )
   } finally {
     await file.discard()
+  }
+}
+
+/** The name of the TPM's EK, for whose certificate a trusted root vouches: no PIN is read before. @throws EvidenceError, TpmError */
+async function trustedEk(config: AgentConfig['tpm'], trust: EnrolTrust): Promise<Uint8Array> {
+  const [{ Tpm }, { verifyEndorsement }] = await Promise.all([
+    import('../tpm/tpm.ts'),
+    import('../evidence/endorsement.ts'),
+  ])
+  // As the PIN is sealed and opened: by the first EK, whatever is configured.
+  const tpm = new Tpm({ tcti: config.tcti, deadlineMs: config.deadlineMs })
+  try {
+    const { public: ekPublic, certificate: ekCertificate, intermediates } = await tpm.endorsementKey()
+    await verifyEndorsement({ ...trust, ekPublic, ekCertificate, intermediates, at: new Date() })
+    return nameOf(ekPublic)
+  } finally {
+    await tpm.close()
   }
 }
 

@@ -50,13 +50,13 @@ export function openPin(
   take: (pin: Uint8Array) => void,
 ): PinOpening {
   return withEk(connection, DEFAULT_EK_ORDER, (ek) => {
-    requireCertifiedEk(ek)
     if (!equal(keyName(ek.public), sealed.ek)) {
       throw new PinError(
         'PIN_OTHER_TPM',
         'expected the TPM that sealed the PIN, found one with another endorsement key',
       )
     }
+    requireCertifiedEk(ek, sealed.ek)
     const present = readPcrs(connection, selection)
     const outcomes: ApprovalOutcome[] = []
     for (const approval of approvals) {

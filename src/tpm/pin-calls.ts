@@ -6,7 +6,7 @@ import type { SealedPin } from './sealed-pin.ts'
 /** What the process answers that seals and opens the PIN. It lives for one call. */
 export interface PinCalls {
   /** Seals the secret that the process was started with. */
-  seal(params: { readonly approver: Uint8Array }): SealedPin
+  seal(params: { readonly approver: Uint8Array; readonly ekName: Uint8Array }): SealedPin
   /** Opens the PIN, and writes it to `OUTLET_FD` where it is to be delivered: never to its parent. */
   open(params: OpenPinParams): PinOpening
 }

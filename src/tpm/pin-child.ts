@@ -21,10 +21,10 @@ serveDevice<PinCalls>((config, secret) => {
   const { configuration } = parseTcti(tcti)
   const pin = Uint8Array.from(secret)
   return {
-    seal: ({ approver }) =>
+    seal: ({ approver, ekName }) =>
       onTpm(configuration, patienceMs, (connection) => {
         try {
-          return sealPin(connection, pin, approver)
+          return sealPin(connection, pin, approver, ekName)
         } finally {
           pin.fill(0)
         }

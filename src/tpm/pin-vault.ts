@@ -17,14 +17,16 @@ export interface PinVaultConfig {
  *
  * @param pin given to that process through a descriptor, and wiped
  * @param approver TPMT_PUBLIC as `approverPublic` gives it
+ * @param ekName the name of the EK that was verified to be a trusted TPM's: another one gets no PIN
  * @throws PinError, TpmError, DeviceError
  */
 export function sealPinIn(
   config: PinVaultConfig,
   pin: () => Promise<Uint8Array>,
   approver: Uint8Array,
+  ekName: Uint8Array,
 ): Promise<SealedPin> {
-  return using(config, { secret: pin }, (device) => device.call('seal', { approver }))
+  return using(config, { secret: pin }, (device) => device.call('seal', { approver, ekName }))
 }
 
 /**

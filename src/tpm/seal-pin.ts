@@ -17,13 +17,19 @@ const EMPTY_TPM2B = Uint8Array.of(0, 0)
 
 /**
  * Seals a PIN so that this TPM opens it for whom an approver's word lets (TPM 2.0 Part 3, "TPM2_Create"). The PIN goes to
- * the TPM encrypted, in a session that is salted to the EK of its certificate.
+ * the TPM encrypted, in a session that is salted to the EK that somebody has verified.
  *
  * @param pin 1 to 128 bytes, the caller's to wipe
  * @param approver TPMT_PUBLIC as `approverPublic` gives it
+ * @param ekName the name of the EK whose certificate the caller has verified
  * @throws PinError `PIN_UNSUITABLE`; TpmError `EK_CERTIFICATE_MISSING`, `EK_MISMATCH`, `RESPONSE_UNEXPECTED` and others
  */
-export function sealPin(connection: TpmConnection, pin: Uint8Array, approver: Uint8Array): SealedPin {
+export function sealPin(
+  connection: TpmConnection,
+  pin: Uint8Array,
+  approver: Uint8Array,
+  ekName: Uint8Array,
+): SealedPin {
   if (pin.length === 0 || pin.length > MAX_PIN_BYTES) {
     throw new PinError('PIN_UNSUITABLE', `expected a PIN of 1 to ${MAX_PIN_BYTES} bytes, found ${pin.length}`)
   }
@@ -32,7 +38,7 @@ export function sealPin(connection: TpmConnection, pin: Uint8Array, approver: Ui
   try {
     return withStorageParent(connection, (parent) =>
       withEk(connection, DEFAULT_EK_ORDER, (ek) => {
-        requireCertifiedEk(ek)
+        requireCertifiedEk(ek, ekName)
         return withSecureSession(connection, ek, 'hmac', 'command', (session) => {
           const sessions = [PASSWORD, session]
           const { commands } = connection
@@ -53,13 +59,13 @@ export function sealPin(connection: TpmConnection, pin: Uint8Array, approver: Ui
   }
 }
 
-/** A PIN is shown to no key but the one that the TPM's manufacturer certified. @throws TpmError */
-export function requireCertifiedEk(ek: Ek): void {
+/** A PIN is shown to no key but the certified one that is expected. @throws TpmError */
+export function requireCertifiedEk(ek: Ek, expectedName: Uint8Array): void {
   if (ek.certificate === undefined) {
     throw new TpmError(
       'EK_CERTIFICATE_MISSING',
       'the TPM holds no EK certificate that can be read: no PIN is sealed in it',
     )
   }
-  requireEk(ek.public, ek.certificate)
+  requireEk(ek.public, ek.certificate, expectedName)
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createSoftHsm, type SoftHsm } from '../../hil/stack/softhsm.ts'
 import { stopProcess, type StackProcess } from '../../hil/stack/process.ts'
-import { manufactureSwtpm, startSwtpm } from '../../hil/stack/swtpm.ts'
+import { manufactureSwtpm, startSwtpm, swtpmTrustAnchors } from '../../hil/stack/swtpm.ts'
 import { readConfig } from '../../src/agent/config.ts'
 import { openHsm } from '../../src/agent/open-hsm.ts'
 import { toHex } from '../../src/core/bytes.ts'
@@ -29,7 +29,7 @@ describe('attestry pin', function () {
     assert.equal(`${ended.stdout}${ended.stderr}`.includes(pin), false)
     return ended
   }
-  const seal = () =>
+  const seal = (trust = at('trust')) =>
     run(
       'seal',
       '--config',
@@ -40,6 +40,8 @@ describe('attestry pin', function () {
       at('pin'),
       '--out',
       at('sealed.json'),
+      '--trust',
+      trust,
     )
   const approve = (...args: readonly string[]) => run('approve', '--key', at('team.key'), ...args)
 
@@ -52,6 +54,8 @@ describe('attestry pin', function () {
     await writeFile(at('team.pub'), pemOf(publicKey))
     await writeFile(at('team.key'), pemOf(privateKey), { mode: 0o600 })
     await mkdir(at('approvals'))
+    await mkdir(at('trust'))
+    for (const anchor of swtpmTrustAnchors(dir)) await copyFile(anchor, join(at('trust'), basename(anchor)))
     await writeFile(at('a.toml'), configuration())
   })
   after(async () => {
@@ -127,7 +131,7 @@ socket = "${dir}/agent.sock"
   })
 
   it('refuses what is no use to seal or to approve', async () => {
-    const own = ['--config', at('a.toml'), '--out', at('x.json')]
+    const own = ['--config', at('a.toml'), '--trust', at('trust'), '--out', at('x.json')]
     const privately = await run('seal', ...own, '--approver', at('team.key'), '--pin-file', at('pin'))
     assert.deepEqual(faultOf(privately), { exit: 2, code: 'APPROVER_KEY_INVALID' })
     await writeFile(at('long'), 'x'.repeat(129), { mode: 0o600 })
@@ -148,6 +152,16 @@ socket = "${dir}/agent.sock"
       code: 'USAGE',
     })
     await assert.rejects(stat(at('x.json')))
+  })
+
+  it('seals to no TPM of an unknown authority, and reads no PIN for it', async () => {
+    await mkdir(at('other'))
+    await manufactureSwtpm(at('other'))
+    await mkdir(at('others'))
+    for (const anchor of swtpmTrustAnchors(at('other'))) await copyFile(anchor, join(at('others'), basename(anchor)))
+    await rm(at('sealed.json'), { force: true })
+    assert.deepEqual(faultOf(await seal(at('others'))), { exit: 1, code: 'CHAIN_SIGNATURE' })
+    await assert.rejects(stat(at('sealed.json')))
   })
 
   it('approves a prediction for the PCRs of --select and no others', async () => {

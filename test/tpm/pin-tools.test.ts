@@ -69,6 +69,7 @@ for (const [kind, pair] of [
         { tcti, deadlineMs: 60_000 },
         () => Promise.resolve(new Uint8Array(Buffer.from(pin))),
         approverKey,
+        nameOf((await tpm.endorsementKey()).public),
       )
       sealed = readSealedPin(Buffer.from(writeSealedPin(made)))
       await writeFile(at('team.public'), sized(approverKey))

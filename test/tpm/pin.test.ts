@@ -77,8 +77,16 @@ describe('openSealedPin', function () {
   }
   const seal = async (approverPem: string, of = proxy.tcti, file = 'sealed.json'): Promise<void> => {
     const bytes = () => Promise.resolve(new Uint8Array(Buffer.from(pin)))
-    const sealed = await sealPinIn({ tcti: of, deadlineMs }, bytes, approverPublic(approverPem))
+    const sealed = await sealPinIn({ tcti: of, deadlineMs }, bytes, approverPublic(approverPem), await ekNameOf(of))
     await writeFile(join(dir, file), writeSealedPin(sealed), { mode: 0o600 })
+  }
+  const ekNameOf = async (tcti: string): Promise<Uint8Array> => {
+    const tpm = new Tpm({ tcti, deadlineMs })
+    try {
+      return nameOf((await tpm.endorsementKey()).public)
+    } finally {
+      await tpm.close()
+    }
   }
   const approved = async (of = signer): Promise<string> => writePinApproval(approvePin(of, SELECTION, await present()))
   const isRefused = ({ approval, refusal }: PinReport, code: PinErrorCode): void => {
@@ -236,6 +244,17 @@ describe('openSealedPin', function () {
       await writeFile(join(dir, 'sealed.json'), whole)
       await rm(other, { recursive: true, force: true })
     }
+  })
+
+  it('is sealed to no EK but the one that was verified', async () => {
+    const bytes = () => Promise.resolve(new Uint8Array(Buffer.from(pin)))
+    const other = (await ekNameOf(direct)).map((byte, i) => (i === 33 ? byte ^ 1 : byte))
+    proxy.seen.splice(0)
+    await assert.rejects(
+      sealPinIn({ tcti: proxy.tcti, deadlineMs }, bytes, approverPublic(pemOf(team.publicKey)), other),
+      { name: 'TpmError', code: 'EK_MISMATCH' },
+    )
+    assert.equal(proxy.seen.includes(CREATE), false)
   })
 
   it('cannot be opened with the empty authorisation value, nor by PolicyPCR alone', async () => {
