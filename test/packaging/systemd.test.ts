@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -44,6 +44,26 @@ describe('systemd units', function () {
       assert.equal(code, 0, said)
     })
   }
+
+  it('starts the agent without a PIN of its own where the PIN is sealed', async () => {
+    const dropIns = join(dir, 'attestry-agent.service.d')
+    await mkdir(dropIns)
+    try {
+      const text = await readFile(join(dir, 'attestry-agent-sealed-pin.conf'), 'utf8')
+      const verified = async (dropIn: string) => {
+        await writeFile(join(dropIns, 'sealed-pin.conf'), dropIn)
+        return analyze('verify', '--man=no', join(dir, 'attestry-agent.service'))
+      }
+      assert.deepEqual(await verified(text), { code: 0, said: '' })
+      // It is read, and takes back what the unit loads: a credential whose file was removed would be fatal.
+      assert.match((await verified(`${text}NoSuchKey=1\n`)).said, /sealed-pin\.conf:\d+: .*NoSuchKey/)
+      assert.match(text, /^\[Service\]\nLoadCredential=$/m)
+      const unit = await readFile(join(dir, 'attestry-agent.service'), 'utf8')
+      assert.deepEqual(unit.match(/^LoadCredential.*$/gm), ['LoadCredential=pin:/etc/attestry/pin'])
+    } finally {
+      await rm(dropIns, { recursive: true })
+    }
+  })
 
   it('measures before libvirt and the agent, which do not start where that fails', async () => {
     const text = await readFile(join(dir, 'attestry-measure.service'), 'utf8')
