@@ -80,7 +80,7 @@ describe('an agent whose PIN is sealed', function () {
     writeFileSync(at('sealed.toml'), text.replace(/^pin_file = .*$/m, sealed))
     const pin = join(host.layout.softhsm, 'pin')
     const into = ['--pin-file', pin, '--out', at('sealed.json')]
-    await run('pin', 'seal', '--config', at('sealed.toml'), '--approver', at('team.pub'), ...into)
+    await run('pin', 'seal', ...place(), '--approver', at('team.pub'), ...into)
     // From here on the sealed one is all that there is.
     rmSync(pin)
   })
