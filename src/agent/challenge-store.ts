@@ -1,4 +1,5 @@
-import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Hex } from '../core/bytes.ts'
 import { EnrolError } from './enrol-error.ts'
@@ -7,7 +8,7 @@ import { requestHashOf } from './enrol-hash.ts'
 import { CLOCK_SKEW_S, MAX_REQUEST_LIFE_S } from './enrol-life.ts'
 import { secondsOf } from './registrar.ts'
 
-const STORED = /^0x[0-9a-f]{64}\.(?:open|used)$/
+const STORED = /^0x[0-9a-f]{64}\.(?:open|used|[0-9a-f-]{36}\.partial)$/
 const PRUNE_AFTER_S = 86_400n
 
 /**
@@ -24,19 +25,25 @@ export class ChallengeStore {
     this.#directory = directory
   }
 
-  /** Makes the directory where it is missing. @throws EnrolError `ENROL_REQUEST_REPLAYED` where the request was challenged before */
+  /**
+   * Makes the directory where it is missing. A challenge takes its name only when it is whole: where that fails, as on a full
+   * disk, the request can be challenged again.
+   *
+   * @throws EnrolError `ENROL_REQUEST_REPLAYED` where the request was challenged before
+   */
   async add(challenge: OpenChallenge): Promise<void> {
     const hash = requestHashOf(challenge.request)
     await mkdir(this.#directory, { recursive: true, mode: 0o700 })
     if (await exists(this.#used(hash))) throw replayed(hash)
-    const file = await open(this.#open(hash), 'wx', 0o600).catch((cause: unknown) => {
-      throw isCode(cause, 'EEXIST') ? replayed(hash, cause) : cause
-    })
+    const partial = join(this.#directory, `${hash}.${randomUUID()}.partial`)
     try {
-      await file.writeFile(OPEN_CHALLENGE.encode(challenge))
-      await file.sync()
+      await writeWhole(partial, OPEN_CHALLENGE.encode(challenge))
+      // Unlike a rename, a link takes no name that is taken.
+      await link(partial, this.#open(hash))
+    } catch (cause) {
+      throw isCode(cause, 'EEXIST') ? replayed(hash, cause) : cause
     } finally {
-      await file.close()
+      await rm(partial, { force: true })
     }
   }
 
@@ -96,6 +103,16 @@ export class ChallengeStore {
 
   #used(hash: Hex): string {
     return join(this.#directory, `${hash}.used`)
+  }
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }
 

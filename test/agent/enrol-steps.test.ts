@@ -1,6 +1,7 @@
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { spawnSync } from 'node:child_process'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mineBlocks } from '../../hil/stack/anvil.ts'
@@ -359,6 +360,25 @@ describe('enrolment across machines', function () {
       await assert.rejects(store().add(OPEN_CHALLENGE.parse(again)), { code: 'ENROL_REQUEST_REPLAYED' })
     })
 
+    it('leaves nothing of a challenge that the disk did not take, so that its request can be challenged again', async () => {
+      const directory = join(rig.dir, 'full')
+      const full = new ChallengeStore(directory)
+      const { open } = await challenged(await request(one))
+      /** The largest file that this process may write. */
+      const limit = (bytes: string) =>
+        assert.equal(spawnSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`]).status, 0)
+      limit('100')
+      try {
+        await assert.rejects(full.add(open), { code: 'EFBIG' })
+      } finally {
+        limit('unlimited')
+      }
+      assert.deepEqual(await readdir(directory), [])
+      await full.add(open)
+      assert.deepEqual(await full.find(requestHashOf(open.request)), open)
+      assert.deepEqual(await readdir(directory), [`${requestHashOf(open.request)}.open`])
+    })
+
     it('deletes what has expired for good, and nothing else', async () => {
       const directory = join(rig.dir, 'pruned')
       const pruned = new ChallengeStore(directory)
@@ -378,7 +398,7 @@ describe('enrolment across machines', function () {
         await kept({}),
       ]
       await pruned.use(usedUp, () => Promise.resolve())
-      const cut = `0x${'ab'.repeat(32)}.open`
+      const cut = `0x${'ab'.repeat(32)}.${randomUUID()}.partial`
       for (const name of [cut, 'notes.txt', `${now}.open.bak`]) await writeFile(join(directory, name), '{')
       const left = async (at: bigint) => {
         await pruned.prune(new Date(Number(at) * 1000))
