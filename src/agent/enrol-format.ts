@@ -1,5 +1,4 @@
 import type { Hex } from '../core/bytes.ts'
-import { messageOf } from '../core/error.ts'
 import { stringify } from '../record/json.ts'
 import { EnrolError } from './enrol-error.ts'
 
@@ -22,7 +21,7 @@ export interface EnrolFormat<F extends Fields> {
    * @param text untrusted
    * @throws EnrolError `ENROL_FILE_MALFORMED`, `ENROL_FILE_KIND`
    */
-  parse(text: string): ContentOf<F>
+  readonly parse: (text: string) => ContentOf<F>
 }
 
 /** The largest file, in characters. */
@@ -61,8 +60,8 @@ export function enrolFileKind(text: string): EnrolFileKind {
 export function object<F extends Fields>(fields: F): Field<ContentOf<F>> {
   return (value, path) => {
     const members = membersAt(value, path)
-    const other = Object.keys(members).find((name) => !Object.hasOwn(fields, name))
-    if (other !== undefined) throw malformed(path, `no member ${JSON.stringify(other.slice(0, 40))}`)
+    const known = Object.keys(members).every((name) => Object.hasOwn(fields, name))
+    if (!known) throw malformed(path, `no members but ${Object.keys(fields).join(', ')}`)
     const read = Object.entries(fields).map(([name, field]) => [name, field(members[name], `${path}.${name}`)])
     return Object.fromEntries(read) as ContentOf<F>
   }
@@ -100,7 +99,8 @@ function membersOf(text: string): Readonly<Record<string, unknown>> {
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    throw new EnrolError('ENROL_FILE_MALFORMED', `expected JSON: ${messageOf(cause).slice(0, 80)}`, { cause })
+    // The cause's words have some of the file in them: on a terminal a stranger's bytes can be commands.
+    throw malformed('the file', 'JSON', cause)
   }
   return membersAt(value, 'the file')
 }
@@ -121,6 +121,6 @@ function kindNamed(format: unknown): EnrolFileKind {
   return kind
 }
 
-function malformed(path: string, expected: string): EnrolError {
-  return new EnrolError('ENROL_FILE_MALFORMED', `${path}: expected ${expected}`)
+function malformed(path: string, expected: string, cause?: unknown): EnrolError {
+  return new EnrolError('ENROL_FILE_MALFORMED', `${path}: expected ${expected}`, { cause })
 }

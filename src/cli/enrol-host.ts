@@ -9,7 +9,7 @@ import { fromHex } from '../core/bytes.ts'
 import { readDeployment } from '../ledger/deployment.ts'
 import { sha256 } from '../record/hash.ts'
 import { configOf, usingLedger, withConfig, type PlaceOptions } from './context.ts'
-import { inFuture, isoOf, readText, withOutput } from './enrol-input.ts'
+import { inFuture, isoOf, readEnrolFile, withOutput } from './enrol-input.ts'
 import { moment } from './options.ts'
 import { Output } from './output.ts'
 
@@ -62,7 +62,7 @@ async function makeRequest(options: RequestOptions): Promise<void> {
 
 async function makeAnswer(path: string, options: PlaceOptions & { readonly out: string }): Promise<void> {
   const output = new Output(options.json === true)
-  const challenge = ENROL_CHALLENGE.parse(readText(path))
+  const challenge = readEnrolFile(path, ENROL_CHALLENGE.parse)
   const { selection } = (await configOf(options)).vmm
   const answer = await withOutput(options.out, async (file) => {
     const made = await usingLedger(options, (ledger) =>

@@ -1,11 +1,21 @@
+import { EnrolError } from '../agent/enrol-error.ts'
 import { MAX_ENROL_FILE } from '../agent/enrol-format.ts'
 import { daysOf } from '../agent/enrol-life.ts'
 import { readInput } from './context.ts'
 import { UsageError } from './error.ts'
 import { OutputFile } from './output-file.ts'
 
-/** A file's text, for a parser that bounds it. @throws UsageError FILE_UNREADABLE */
-export function readText(path: string): string {
+/** Reads a file, and names it where the parser refuses it. @throws UsageError FILE_UNREADABLE; what `parse` throws */
+export function readEnrolFile<T>(path: string, parse: (text: string) => T): T {
+  try {
+    return parse(readText(path))
+  } catch (cause) {
+    if (cause instanceof EnrolError) throw new EnrolError(cause.code, `${path}: ${cause.message}`, { cause })
+    throw cause
+  }
+}
+
+function readText(path: string): string {
   const bytes = readInput(path)
   if (bytes.length > MAX_ENROL_FILE) throw new UsageError('FILE_UNREADABLE', `${path} is too large`)
   // A byte-order mark stays, and is refused like any other byte that does not belong there.

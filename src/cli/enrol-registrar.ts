@@ -4,6 +4,7 @@ import { challengeHost } from '../agent/challenge-host.ts'
 import { ChallengeStore } from '../agent/challenge-store.ts'
 import { judgeRegistration, signRegistration } from '../agent/check-registration.ts'
 import { ENROL_ANSWER, ENROL_CHALLENGE, ENROL_REGISTRATION, ENROL_REQUEST } from '../agent/enrol-file.ts'
+import type { EnrolAnswer, EnrolRegistration } from '../agent/enrol-file.ts'
 import { enrolFileKind } from '../agent/enrol-format.ts'
 import { MAX_CHALLENGE_LIFE_S } from '../agent/enrol-life.ts'
 import { judgeAnswer } from '../agent/judge-answer.ts'
@@ -11,7 +12,7 @@ import type { EnrolledHost } from '../agent/known-host.ts'
 import { registerHost } from '../agent/register-host.ts'
 import type { Hex } from '../core/bytes.ts'
 import { signerOf, stackDirectory, usingLedger, withLedger, withSigner } from './context.ts'
-import { inFuture, isoOf, readText, withOutput } from './enrol-input.ts'
+import { inFuture, isoOf, readEnrolFile, withOutput } from './enrol-input.ts'
 import { enrolTrustOf, withTrust, type TrustOptions } from './enrol-trust.ts'
 import { UsageError } from './error.ts'
 import { address, moment } from './options.ts'
@@ -67,7 +68,7 @@ interface ChallengeOptions extends StateOptions {
 async function makeChallenge(path: string, options: ChallengeOptions): Promise<void> {
   const output = new Output(options.json === true)
   const expires = inFuture(options.expires ?? moment('+1h'), MAX_CHALLENGE_LIFE_S)
-  const request = ENROL_REQUEST.parse(readText(path))
+  const request = readEnrolFile(path, ENROL_REQUEST.parse)
   const trust = enrolTrustOf(options)
   const store = storeOf(options)
   await usingLedger(options, async (ledger) => {
@@ -103,14 +104,17 @@ interface RegisterOptions extends StateOptions {
 }
 
 async function registerFile(path: string, options: RegisterOptions): Promise<void> {
-  const text = readText(path)
-  if (enrolFileKind(text) === 'registration') return registerChecked(text, options)
+  const { registration, answer } = readEnrolFile(path, (text) =>
+    enrolFileKind(text) === 'registration'
+      ? { registration: ENROL_REGISTRATION.parse(text) }
+      : { answer: ENROL_ANSWER.parse(text) },
+  )
+  if (registration !== undefined) return registerChecked(registration, options)
   if (options.checker !== undefined) throw new UsageError('USAGE', `--checker: ${path} is no registration`)
-  return registerAnswer(text, options)
+  return registerAnswer(answer, options)
 }
 
-async function registerAnswer(text: string, options: RegisterOptions): Promise<void> {
-  const answer = ENROL_ANSWER.parse(text)
+async function registerAnswer(answer: EnrolAnswer, options: RegisterOptions): Promise<void> {
   const signer = await signerOf(options)
   const trust = enrolTrustOf(options)
   const store = storeOf(options)
@@ -138,11 +142,10 @@ async function registerAnswer(text: string, options: RegisterOptions): Promise<v
   })
 }
 
-async function registerChecked(text: string, options: RegisterOptions): Promise<void> {
+async function registerChecked(registration: EnrolRegistration, options: RegisterOptions): Promise<void> {
   const { checker, out } = options
   if (out !== undefined) throw new UsageError('USAGE', '--out: that is a registration already')
   if (checker === undefined) throw new UsageError('USAGE', 'who checked it? Give --checker ADDRESS')
-  const registration = ENROL_REGISTRATION.parse(text)
   const signer = await signerOf(options)
   const trust = enrolTrustOf(options)
   await usingLedger(options, async (ledger) => {

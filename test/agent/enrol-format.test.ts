@@ -49,6 +49,20 @@ describe('enrolFormat', () => {
     }
   })
 
+  it('shows nothing of the file when it refuses it', () => {
+    // ESC, BEL, DEL, CSI in one character, and a change of the direction of writing.
+    const hostile = '\u001b]0;x\u0007\u001b[2J\u007f\u009b\u202e'
+    const file = JSON.parse(text) as Record<string, unknown>
+    const others = [{ [hostile]: '' }, { format: hostile }, { nonce: hostile }, { ledger: { [hostile]: '' } }]
+    const written = others.map((other) => JSON.stringify({ ...file, ...other }, null, 1))
+    for (const other of [hostile, `{ "nonce": ${hostile}`, `"${hostile}"`, ...written]) {
+      assert.throws(
+        () => ENROL_REQUEST.parse(other),
+        (error: Error) => /^[\x20-\x7e…]+$/.test(error.message),
+      )
+    }
+  })
+
   it('refuses a member too many, too few, or twice', () => {
     const file = JSON.parse(text) as Record<string, unknown>
     for (const other of [

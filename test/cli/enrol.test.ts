@@ -111,6 +111,7 @@ describe('attestry host request, challenge, answer and register', function () {
     writeFileSync(file('altered.json'), text.trim())
     const cut = await register('altered.json', 'registrar', ...atState())
     assert.deepEqual(faultOf(cut), { exit: 2, code: 'ENROL_FILE_MALFORMED' })
+    assert.ok(cut.stdout.includes(`${file('altered.json')}: answer: expected`), cut.stdout)
     await mineBlocks(rig.rpc, 257)
     const late = await register('answer-b.json', 'registrar', ...atState())
     assert.deepEqual(faultOf(late), { exit: 1, code: 'ANSWER_EXPIRED' })
