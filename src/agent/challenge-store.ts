@@ -78,9 +78,19 @@ export class ChallengeStore {
     }
   }
 
+  /** A challenge that was used; undefined where it was not. */
+  async findUsed(requestHash: Hex): Promise<OpenChallenge | undefined> {
+    try {
+      return OPEN_CHALLENGE.parse(await readFile(this.#used(requestHash), 'utf8'))
+    } catch (cause) {
+      if (isCode(cause, 'ENOENT')) return undefined
+      throw cause
+    }
+  }
+
   /**
    * Does something with a challenge that nobody else does or did. Where it fails the challenge is open again; where the process
-   * ends within, it counts as used, and the host makes another request.
+   * ends within, it counts as used: `enrolledBy` tells whether the host was entered, and if not, it makes another request.
    *
    * @throws EnrolError `CHALLENGE_USED`, and what `work` throws
    */

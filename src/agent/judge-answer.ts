@@ -4,6 +4,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { qualifyingData, registrationPayload } from '../record/binding.ts'
 import { ledgerAddressClaimDigest } from '../record/claim.ts'
 import { signerOf } from '../record/eip712.ts'
+import { sha256 } from '../record/hash.ts'
 import { dateOf } from './challenge-host.ts'
 import { EnrolError, type EnrolErrorCode } from './enrol-error.ts'
 import type { EnrolAnswer, EnrolRegistration, OpenChallenge } from './enrol-file.ts'
@@ -38,12 +39,7 @@ const ANCHOR_BLOCKS = 256n
  *   EvidenceError for EK and quote; LedgerError
  */
 export async function judgeAnswer(registrar: Registrar, open: OpenChallenge, answer: EnrolAnswer): Promise<JudgedHost> {
-  if (answer.challengeHash !== open.challengeHash) {
-    throw new EnrolError('CHALLENGE_UNKNOWN', `${answer.challengeHash} is no challenge of this registrar`)
-  }
-  if (!sealsEqual(answerSeal(open.answerKey, answer), answer.seal)) {
-    throw new EnrolError('ANSWER_UNPROVEN', 'the answer is not sealed by the secret of its challenge')
-  }
+  requireSeal(open, answer)
   if (open.expires < secondsOf(registrar.now)) {
     throw new EnrolError('CHALLENGE_EXPIRED', `the challenge counted until ${dateOf(open.expires)}`)
   }
@@ -52,6 +48,24 @@ export async function judgeAnswer(registrar: Registrar, open: OpenChallenge, ans
   const { anchorBlock, attest, quoteSignature, consent } = answer
   const shown = { ...request, anchorBlock, consent, quote: { akPublic, attest, signature: quoteSignature } }
   return judgeShown(registrar, { ...shown, expires }, 'ANSWER_EXPIRED')
+}
+
+/**
+ * The host that an answer enrolled, where its registrar did not live to see it: of a challenge that was used, however old.
+ *
+ * @param answer untrusted
+ * @param used the registrar's own
+ * @returns undefined where the ledger does not have the host
+ * @throws EnrolError `CHALLENGE_UNKNOWN`, `ANSWER_UNPROVEN`, `HOST_EXISTS`, `ADDRESS_TAKEN`; LedgerError
+ */
+export async function enrolledBy(
+  ledger: Ledger,
+  used: OpenChallenge,
+  answer: EnrolAnswer,
+): Promise<EnrolledHost | undefined> {
+  requireSeal(used, answer)
+  const { ekPublic, akPublic, ledgerAddress } = used.request
+  return knownHost(ledger, { hostId: sha256(fromHex(ekPublic)), akPublic: fromHex(akPublic), ledgerAddress })
 }
 
 /**
@@ -85,6 +99,15 @@ export async function judgeShown(
   }
   const identity = { hostId, ekPublic, ekCertificate, intermediates, ledgerAddress, assurance }
   return { proven: { ...identity, anchorBlock, quote, consent, expires } }
+}
+
+function requireSeal(challenge: OpenChallenge, answer: EnrolAnswer): void {
+  if (answer.challengeHash !== challenge.challengeHash) {
+    throw new EnrolError('CHALLENGE_UNKNOWN', `${answer.challengeHash} is no challenge of this registrar`)
+  }
+  if (!sealsEqual(answerSeal(challenge.answerKey, answer), answer.seal)) {
+    throw new EnrolError('ANSWER_UNPROVEN', 'the answer is not sealed by the secret of its challenge')
+  }
 }
 
 async function requireAnchor(ledger: Ledger, anchorBlock: bigint, late: EnrolErrorCode): Promise<void> {

@@ -7,7 +7,7 @@ import { ENROL_ANSWER, ENROL_CHALLENGE, ENROL_REGISTRATION, ENROL_REQUEST } from
 import type { EnrolAnswer, EnrolRegistration } from '../agent/enrol-file.ts'
 import { enrolFileKind } from '../agent/enrol-format.ts'
 import { MAX_CHALLENGE_LIFE_S } from '../agent/enrol-life.ts'
-import { judgeAnswer } from '../agent/judge-answer.ts'
+import { enrolledBy, judgeAnswer } from '../agent/judge-answer.ts'
 import type { EnrolledHost } from '../agent/known-host.ts'
 import { registerHost } from '../agent/register-host.ts'
 import type { Hex } from '../core/bytes.ts'
@@ -118,8 +118,15 @@ async function registerAnswer(answer: EnrolAnswer, options: RegisterOptions): Pr
   const signer = await signerOf(options)
   const trust = enrolTrustOf(options)
   const store = storeOf(options)
-  const open = await store.find(answer.requestHash)
   await usingLedger(options, async (ledger) => {
+    const used = await store.findUsed(answer.requestHash)
+    // An earlier run may have been ended after it had sent the registration.
+    const enrolled = used === undefined ? undefined : await enrolledBy(ledger, used, answer)
+    if (enrolled !== undefined) {
+      showRegistered(options, enrolled)
+      return
+    }
+    const open = await store.find(answer.requestHash)
     const judged = await judgeAnswer({ ledger, trust, now: new Date() }, open, answer)
     const { out } = options
     if (out === undefined || judged.known !== undefined) {

@@ -1,6 +1,6 @@
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { mineBlocks } from '../../hil/stack/anvil.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
@@ -67,10 +67,17 @@ describe('attestry host request, challenge, answer and register', function () {
     assert.deepEqual([host.status, host.assurance], ['Active', 'Software'])
   })
 
-  it('refuse the same request and the same answer again, and recognise the host', async () => {
+  it('recognise a host by the same answer and by another request, and write nothing', async () => {
     const nonce = await ledger.nonce(registrar.address)
-    const again = await register('answer.json', 'registrar', ...atState())
-    assert.deepEqual(faultOf(again), { exit: 1, code: 'CHALLENGE_USED' })
+    assert.ok(readdirSync(file('state')).every((name) => name.endsWith('.used')))
+    assert.equal(done(await register('answer.json', 'registrar', ...atState()))['registered'], false)
+    const sealed = readFileSync(file('answer.json'), 'utf8')
+    writeFileSync(
+      file('altered.json'),
+      sealed.replace(/("seal": "0x)(.)/, (_, name, digit) => `${name}${digit === '0' ? 1 : 0}`),
+    )
+    const altered = await register('altered.json', 'registrar', ...atState())
+    assert.deepEqual(faultOf(altered), { exit: 1, code: 'ANSWER_UNPROVEN' })
     const known = done(await challenge('request.json', 'never.json'))
     assert.deepEqual([known['enrolled'], known['file']], [true, null])
     assert.equal(existsSync(file('never.json')), false)
@@ -124,6 +131,8 @@ describe('attestry host request, challenge, answer and register', function () {
     assert.deepEqual([checked['registered'], checked['checkedBy']], [false, checker.address])
     const hostId = checked['hostId'] as `0x${string}`
     assert.equal((await ledger.host(hostId)).status, 'None')
+    const twice = await register('answer-b.json', 'registrar', ...atState())
+    assert.deepEqual(faultOf(twice), { exit: 1, code: 'CHALLENGE_USED' })
     const unnamed = await register('registration.json', 'registrar')
     assert.deepEqual(faultOf(unnamed), { exit: 2, code: 'USAGE' })
     const other = await register('registration.json', 'registrar', '--checker', registrar.address)
