@@ -7,7 +7,7 @@ import { EnrolError } from './enrol-error.ts'
 import type { EnrolRegistration } from './enrol-file.ts'
 import { registrationHashOf } from './enrol-hash.ts'
 import { daysOf, livesTooLong, MAX_CHALLENGE_LIFE_S } from './enrol-life.ts'
-import { judgeShown, type JudgedHost, type ProvenHost } from './judge-answer.ts'
+import { judgeShown, REMEDY, type JudgedHost, type ProvenHost } from './judge-answer.ts'
 import { ledgerText, sameLedger, secondsOf, type Registrar } from './registrar.ts'
 
 /**
@@ -51,7 +51,8 @@ export async function judgeRegistration(
     throw new EnrolError('REGISTRATION_ALTERED', `expected it signed by ${checker}, found ${signer ?? 'nobody'}`)
   }
   if (registration.expires < secondsOf(registrar.now)) {
-    throw new EnrolError('REGISTRATION_EXPIRED', `it counted until ${dateOf(registration.expires)}`)
+    const found = `it counted until ${dateOf(registration.expires)}`
+    throw new EnrolError('REGISTRATION_EXPIRED', `${found}; ${REMEDY.REGISTRATION_EXPIRED}`)
   }
   if (livesTooLong(registration.expires, secondsOf(registrar.now), MAX_CHALLENGE_LIFE_S)) {
     const until = dateOf(registration.expires)

@@ -6,7 +6,7 @@ import { ledgerAddressClaimDigest } from '../record/claim.ts'
 import { signerOf } from '../record/eip712.ts'
 import { sha256 } from '../record/hash.ts'
 import { dateOf } from './challenge-host.ts'
-import { EnrolError, type EnrolErrorCode } from './enrol-error.ts'
+import { EnrolError } from './enrol-error.ts'
 import type { EnrolAnswer, EnrolRegistration, OpenChallenge } from './enrol-file.ts'
 import { answerSeal, sealsEqual } from './enrol-hash.ts'
 import { knownHost, suitableAk, type EnrolledHost } from './known-host.ts'
@@ -28,6 +28,14 @@ export type JudgedHost = { readonly known: EnrolledHost } | { readonly known?: u
 
 /** The contracts know the hashes of so many blocks below the one that a transaction stands in (EVM, BLOCKHASH). */
 const ANCHOR_BLOCKS = 256n
+
+type Late = 'ANSWER_EXPIRED' | 'REGISTRATION_EXPIRED'
+
+/** What the host does then. A checker takes one answer to a challenge. */
+export const REMEDY: Readonly<Record<Late, string>> = {
+  ANSWER_EXPIRED: 'answer the challenge again with "attestry host answer"',
+  REGISTRATION_EXPIRED: 'begin again with "attestry host request"',
+}
 
 /**
  * Judges an answer against the challenge that it belongs to: the registrar's part of the fourth step. Nothing that was judged when
@@ -77,7 +85,7 @@ export async function enrolledBy(
 export async function judgeShown(
   registrar: Registrar,
   shown: Omit<ProvenHost, 'hostId' | 'assurance'>,
-  late: EnrolErrorCode,
+  late: Late,
 ): Promise<JudgedHost> {
   const { ledger } = registrar
   const { ekPublic, ekCertificate, intermediates, ledgerAddress, anchorBlock, quote, consent, expires } = shown
@@ -110,12 +118,12 @@ function requireSeal(challenge: OpenChallenge, answer: EnrolAnswer): void {
   }
 }
 
-async function requireAnchor(ledger: Ledger, anchorBlock: bigint, late: EnrolErrorCode): Promise<void> {
+async function requireAnchor(ledger: Ledger, anchorBlock: bigint, late: Late): Promise<void> {
   const { number } = await ledger.latestBlock()
   // The transaction will stand in the next block, or later.
   if (anchorBlock + ANCHOR_BLOCKS <= number) {
     const found = `the quote is anchored to block ${anchorBlock}, the ledger is at ${number}`
-    throw new EnrolError(late, `${found}: expected one of the last ${ANCHOR_BLOCKS}`)
+    throw new EnrolError(late, `${found}: expected one of the last ${ANCHOR_BLOCKS}; ${REMEDY[late]}`)
   }
 }
 

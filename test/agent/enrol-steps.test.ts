@@ -256,7 +256,8 @@ describe('enrolment across machines', function () {
       const { challenge, open } = await challenged(await request(one))
       const old = await answer(one, challenge)
       await mineBlocks(rig.rpc, 257)
-      await assert.rejects(judgeAnswer(registrar(), open, old), { code: 'ANSWER_EXPIRED' })
+      const refused = { code: 'ANSWER_EXPIRED', message: /answer the challenge again with "attestry host answer"/ }
+      await assert.rejects(judgeAnswer(registrar(), open, old), refused)
       const again = await judgeAnswer(registrar(), open, await answer(one, challenge))
       assert.equal(again.known, undefined)
     })
@@ -465,9 +466,10 @@ describe('enrolment across machines', function () {
       const registration = await signed(one)
       const late = registrar({ now: new Date(Date.now() + LATER) })
       const judge = (by: Registrar) => judgeRegistration(by, registration, key.address)
-      await assert.rejects(judge(late), { code: 'REGISTRATION_EXPIRED' })
+      const refused = { code: 'REGISTRATION_EXPIRED', message: /begin again with "attestry host request"/ }
+      await assert.rejects(judge(late), refused)
       await mineBlocks(rig.rpc, 257)
-      await assert.rejects(judge(registrar()), { code: 'REGISTRATION_EXPIRED' })
+      await assert.rejects(judge(registrar()), refused)
     })
 
     it('refuses what the checker should have refused', async () => {
