@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { Command } from 'commander'
 import { answerChallenge } from '../agent/answer-challenge.ts'
 import { ENROL_ANSWER, ENROL_CHALLENGE, ENROL_REQUEST } from '../agent/enrol-file.ts'
@@ -10,6 +10,7 @@ import { readDeployment } from '../ledger/deployment.ts'
 import { sha256 } from '../record/hash.ts'
 import { configOf, usingLedger, withConfig, type PlaceOptions } from './context.ts'
 import { inFuture, isoOf, readEnrolFile, withOutput } from './enrol-input.ts'
+import { fileLines } from './enrol-text.ts'
 import { moment } from './options.ts'
 import { Output } from './output.ts'
 
@@ -56,6 +57,7 @@ async function makeRequest(options: RequestOptions): Promise<void> {
       `address  ${ledgerAddress}`,
       `request  ${requestHash}`,
       `expires  ${isoOf(expires)}`,
+      fileLines(options.out, 'at the registrar', `challenge ${basename(options.out)}`),
     ].join('\n'),
   )
 }
@@ -75,7 +77,12 @@ async function makeAnswer(path: string, options: PlaceOptions & { readonly out: 
   const lastBlock = answer.anchorBlock + 256n
   output.result(
     { ok: true, file: resolve(options.out), hostId, requestHash, anchorBlock: answer.anchorBlock, lastBlock },
-    `host     ${hostId}\nrequest  ${requestHash}\nexpires  after block ${lastBlock}`,
+    [
+      `host     ${hostId}`,
+      `request  ${requestHash}`,
+      `expires  after block ${lastBlock}`,
+      fileLines(options.out, 'at the registrar', `register ${basename(options.out)}`),
+    ].join('\n'),
   )
 }
 

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { challengeHost } from '../agent/challenge-host.ts'
 import { ChallengeStore } from '../agent/challenge-store.ts'
@@ -13,6 +13,7 @@ import { registerHost } from '../agent/register-host.ts'
 import type { Hex } from '../core/bytes.ts'
 import { signerOf, stackDirectory, usingLedger, withLedger, withSigner } from './context.ts'
 import { inFuture, isoOf, readEnrolFile, withOutput } from './enrol-input.ts'
+import { enrolledWords, fileLines, hostLines } from './enrol-text.ts'
 import { enrolTrustOf, withTrust, type TrustOptions } from './enrol-trust.ts'
 import { UsageError } from './error.ts'
 import { address, moment } from './options.ts'
@@ -76,8 +77,7 @@ async function makeChallenge(path: string, options: ChallengeOptions): Promise<v
     if (challenged.known !== undefined) {
       const { hostId, ledgerAddress, assurance } = challenged.known
       const known = { hostId, ledgerAddress, assurance }
-      const words = [...hostLines(known), 'enrolled with these very keys already; nothing was written']
-      output.result({ ok: true, enrolled: true, file: null, ...known }, words.join('\n'))
+      output.result({ ok: true, enrolled: true, file: null, ...known }, enrolledWords(challenged.known))
       return
     }
     const { challenge, open, hostId, assurance } = challenged
@@ -93,7 +93,12 @@ async function makeChallenge(path: string, options: ChallengeOptions): Promise<v
     const host = { hostId, ledgerAddress, assurance }
     output.result(
       { ok: true, enrolled: false, file: resolve(options.out), ...host, requestHash, expires: isoOf(expires) },
-      [...hostLines(host), `request   ${requestHash}`, `expires   ${isoOf(expires)}`].join('\n'),
+      [
+        ...hostLines(host),
+        `request   ${requestHash}`,
+        `expires   ${isoOf(expires)}`,
+        fileLines(options.out, 'on the host', `answer ${basename(options.out)}`),
+      ].join('\n'),
     )
   })
 }
@@ -144,7 +149,12 @@ async function registerAnswer(answer: EnrolAnswer, options: RegisterOptions): Pr
     const lastBlock = anchorBlock + 256n
     new Output(options.json === true).result(
       { ok: true, registered: false, file: resolve(out), ...host, checkedBy, anchorBlock, lastBlock },
-      [...hostLines(host), `checked   by ${checkedBy}`, `expires   after block ${lastBlock}`].join('\n'),
+      [
+        ...hostLines(host),
+        `checked   by ${checkedBy}`,
+        `expires   after block ${lastBlock}`,
+        fileLines(out, 'at the registrar', `register ${basename(out)} --checker ADDRESS`),
+      ].join('\n'),
     )
   })
 }
@@ -161,11 +171,6 @@ async function registerChecked(registration: EnrolRegistration, options: Registe
   })
 }
 
-function showRegistered(options: RegisterOptions, { registered, ...host }: EnrolledHost): void {
-  const words = registered ? 'entered on the ledger' : 'enrolled with these very keys already; nothing was written'
-  new Output(options.json === true).result({ ok: true, registered, ...host }, [...hostLines(host), words].join('\n'))
-}
-
-function hostLines({ hostId, ledgerAddress, assurance }: Omit<EnrolledHost, 'registered'>): readonly string[] {
-  return [`host      ${hostId}`, `address   ${ledgerAddress}`, `assurance ${assurance}`]
+function showRegistered(options: RegisterOptions, enrolled: EnrolledHost): void {
+  new Output(options.json === true).result({ ok: true, ...enrolled }, enrolledWords(enrolled))
 }

@@ -8,6 +8,7 @@ import { configOf, signerOf, usingLedger, withConfig, withLedger, withSigner, ty
 import { readDeployment } from '../ledger/deployment.ts'
 import { enrolHostCommands } from './enrol-host.ts'
 import { enrolRegistrarCommands } from './enrol-registrar.ts'
+import { enrolledWords } from './enrol-text.ts'
 import { enrolTrustOf, withTrust, type TrustOptions } from './enrol-trust.ts'
 import { UsageError } from './error.ts'
 import { bytes32 } from './options.ts'
@@ -79,10 +80,7 @@ async function enrolHere(options: TrustOptions): Promise<void> {
         enrolHost({ ...trust, tpm, hsm, ledger, registrar, selection: config.vmm.selection }),
       ),
     )
-    output.result(
-      { ok: true, ...enrolled },
-      `host      ${enrolled.hostId}\naddress   ${enrolled.ledgerAddress}\nassurance ${enrolled.assurance}`,
-    )
+    output.result({ ok: true, ...enrolled }, enrolledWords(enrolled))
   } finally {
     await Promise.all([tpm.close(), hsm.close()])
   }

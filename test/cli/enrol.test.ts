@@ -124,6 +124,33 @@ describe('attestry host request, challenge, answer and register', function () {
     assert.deepEqual(faultOf(late), { exit: 1, code: 'ANSWER_EXPIRED' })
   })
 
+  it('say in words which file they wrote, and what comes next', async () => {
+    const [asked, challenged, answered] = [file('asked.json'), file('challenged.json'), file('answered.json')]
+    const registrars = [...place(), '--trust', trust, ...atState()]
+    const said = async (...args: readonly string[]) => (await attestry('host', ...args)).stdout
+    assert.ok(
+      (await said('request', '--config', configs[1], '--out', asked)).endsWith(
+        `\nwritten to ${asked}\nnext, at the registrar: attestry host challenge asked.json\n`,
+      ),
+    )
+    assert.ok(
+      (await said('challenge', asked, ...registrars, '--out', challenged)).endsWith(
+        `\nwritten to ${challenged}\nnext, on the host: attestry host answer challenged.json\n`,
+      ),
+    )
+    assert.ok(
+      (await said('answer', challenged, '--config', configs[1], '--out', answered)).endsWith(
+        `\nwritten to ${answered}\nnext, at the registrar: attestry host register answered.json\n`,
+      ),
+    )
+  })
+
+  it('leave an enrolled host as it is, also where the registrar’s key is at hand, and say so', async () => {
+    const key = ['--key', file('registrar.key'), '--trust', trust]
+    const { stdout } = await attestry('host', 'enrol', '--config', configs[0], ...key)
+    assert.match(stdout, /enrolled with these very keys already; nothing was written\n$/)
+  })
+
   it('enrol a host by four files, where who checks it is not the registrar', async () => {
     const checker = await rig.makeSigner('checker')
     done(await answer(1, 'challenge-b.json', 'answer-b.json'))
