@@ -3,8 +3,9 @@ import { Command, Option } from 'commander'
 import { challengeHost } from '../agent/challenge-host.ts'
 import { ChallengeStore } from '../agent/challenge-store.ts'
 import { judgeRegistration, signRegistration } from '../agent/check-registration.ts'
+import { EnrolError } from '../agent/enrol-error.ts'
 import { ENROL_ANSWER, ENROL_CHALLENGE, ENROL_REGISTRATION, ENROL_REQUEST } from '../agent/enrol-file.ts'
-import type { EnrolAnswer, EnrolRegistration } from '../agent/enrol-file.ts'
+import type { EnrolAnswer, EnrolRegistration, OpenChallenge } from '../agent/enrol-file.ts'
 import { enrolFileKind } from '../agent/enrol-format.ts'
 import { MAX_CHALLENGE_LIFE_S } from '../agent/enrol-life.ts'
 import { enrolledBy, judgeAnswer } from '../agent/judge-answer.ts'
@@ -16,6 +17,7 @@ import { inFuture, isoOf, readEnrolFile, withOutput } from './enrol-input.ts'
 import { enrolledWords, fileLines, hostLines } from './enrol-text.ts'
 import { enrolTrustOf, withTrust, type TrustOptions } from './enrol-trust.ts'
 import { UsageError } from './error.ts'
+import { fileFault } from './file-fault.ts'
 import { address, moment } from './options.ts'
 import { Output } from './output.ts'
 
@@ -58,7 +60,11 @@ function withState(command: Command): Command {
 }
 
 function storeOf(options: StateOptions): ChallengeStore {
-  return new ChallengeStore(resolve(options.state ?? join(stackDirectory(options), 'challenges')))
+  return new ChallengeStore(stateOf(options))
+}
+
+function stateOf(options: StateOptions): string {
+  return resolve(options.state ?? join(stackDirectory(options), 'challenges'))
 }
 
 interface ChallengeOptions extends StateOptions {
@@ -83,8 +89,7 @@ async function makeChallenge(path: string, options: ChallengeOptions): Promise<v
     const { challenge, open, hostId, assurance } = challenged
     const { requestHash, ledgerAddress } = challenge
     await withOutput(options.out, async (file) => {
-      await store.prune(new Date())
-      await store.add(open)
+      await keepOpen(options, store, open)
       await file.keep(ENROL_CHALLENGE.encode(challenge)).catch(async (cause: unknown) => {
         await store.withdraw(requestHash)
         throw cause
@@ -101,6 +106,17 @@ async function makeChallenge(path: string, options: ChallengeOptions): Promise<v
       ].join('\n'),
     )
   })
+}
+
+/** @throws EnrolError as the store; UsageError FILE_UNWRITABLE */
+async function keepOpen(options: StateOptions, store: ChallengeStore, open: OpenChallenge): Promise<void> {
+  try {
+    await store.prune(new Date())
+    await store.add(open)
+  } catch (cause) {
+    if (cause instanceof EnrolError) throw cause
+    throw new UsageError('FILE_UNWRITABLE', `cannot write in ${stateOf(options)}: ${fileFault(cause)}`, { cause })
+  }
 }
 
 interface RegisterOptions extends StateOptions {
