@@ -118,7 +118,7 @@ function appraiseNonce({ extraData }: VerifiedTpmQuote, { freshness }: Appraisal
 }
 
 function appraiseKey({ akName }: VerifiedTpmQuote, { attestationKeys }: AppraisalPolicy): Claim {
-  const expected = [...attestationKeys].join(' or ') || 'an attestation key that the policy names; it names none'
+  const expected = [...attestationKeys.keys()].join(' or ') || 'an attestation key that the policy names; it names none'
   return claim('attestation-key', expected, akName, attestationKeys.has(akName), 'KEY_UNKNOWN')
 }
 
