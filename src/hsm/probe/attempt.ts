@@ -1,5 +1,6 @@
 import pkcs11js, { type Handle, type PKCS11 } from 'pkcs11js'
 import { Pkcs11Error } from '../error.ts'
+import { RETURN_VALUES } from '../errors/return-values.ts'
 import type { Token } from '../token.ts'
 import type { ProbeAttempt, ProbeOutcome, ProbedKey } from './report.ts'
 import type { ScratchKey } from './scratch-key.ts'
@@ -62,17 +63,6 @@ function weight({ rv = 0 }: Pkcs11Error): number {
   return UNAVAILABLE.has(rv) ? 0 : ABOUT_MANNER.has(rv) ? 1 : 2
 }
 
-/** By number; where the binding has several names, the first one of the standard. */
-const RETURN_VALUES: ReadonlyMap<unknown, string> = new Map(
-  Object.entries(pkcs11js)
-    .filter(([name]) => name.startsWith('CKR_') && name !== 'CKR_VENDOR_DEFINED')
-    .map(([name, value]) => [value, name]),
-)
-const NEWER = new Map([
-  [0x1b, 'CKR_ACTION_PROHIBITED'],
-  [0x6d, 'CKR_EXCEEDED_MAX_ITERATIONS'],
-])
-
 function nameOf(rv: number): string {
-  return NEWER.get(rv) ?? RETURN_VALUES.get(rv) ?? `0x${rv.toString(16)}`
+  return RETURN_VALUES[rv]?.[0] ?? `0x${rv.toString(16)}`
 }

@@ -3,9 +3,6 @@ import { Pkcs11Error } from '../error.ts'
 import type { Attempts } from './attempt.ts'
 import type { ScratchKey } from './scratch-key.ts'
 
-/** Secrets by the attribute that holds them. */
-const SECRETS = { ledger: ['VALUE'], data: ['VALUE'] } as const
-
 /** Attributes, and the value of each that would let the key out or let it do something else. */
 const WEAKER: readonly (readonly [name: string, type: number, value: boolean])[] = [
   ['SENSITIVE', pkcs11js.CKA_SENSITIVE, false],
@@ -32,9 +29,7 @@ const BY_KIND = {
 /** Tries to read the secret, to change attributes, and to copy the key with other ones. */
 export function tryAttributes(attempts: Attempts, key: ScratchKey): void {
   const { handle, kind } = key
-  for (const name of SECRETS[kind]) {
-    attempts.make(`read ${name}`, key, 'stolen', (pkcs11, session) => readSecret(pkcs11, session, handle))
-  }
+  attempts.make('read VALUE', key, 'stolen', (pkcs11, session) => readSecret(pkcs11, session, handle))
   for (const [name, type, value] of BY_KIND[kind]) {
     attempts.make(`set ${name} to ${value}`, key, 'weakened', (pkcs11, session) => {
       pkcs11.C_SetAttributeValue(session, handle, [{ type, value }])

@@ -33,7 +33,7 @@ const LESS: readonly (readonly string[])[] = [
   ['COPYABLE', 'MODIFIABLE', 'DERIVE', 'UNWRAP', 'WRAP', 'DECRYPT', 'SIGN', 'VERIFY', 'ENCRYPT'],
 ]
 
-/** As like a ledger key as the module can make it; undefined where it makes no key on an elliptic curve. */
+/** As like a ledger key as the module can make it. */
 export function scratchLedgerKey(token: Token): ScratchKey | Refusal {
   return firstOf('ledger', CURVES, (curve, less) => {
     const publicTemplate = scratch(LEDGER_PUBLIC_KEY, less, [{ type: pkcs11js.CKA_EC_PARAMS, value: curve }], [])

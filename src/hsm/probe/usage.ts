@@ -1,5 +1,6 @@
 import pkcs11js, { type Handle, type Mechanism, type PKCS11 } from 'pkcs11js'
 import type { Attempts } from './attempt.ts'
+import { mechanismName } from './mechanisms.ts'
 import type { ScratchKey } from './scratch-key.ts'
 
 const BLOCK = Buffer.alloc(16, 3)
@@ -30,17 +31,10 @@ export function tryUsage(attempts: Attempts, key: ScratchKey): void {
     { mechanism: pkcs11js.CKM_AES_CBC, parameter: IV },
     { mechanism: pkcs11js.CKM_AES_CBC_PAD, parameter: IV },
   ]) {
-    const name = MECHANISM_NAMES[mechanism.mechanism] ?? ''
+    const name = mechanismName(mechanism.mechanism)
     attempts.make(`wrap another key with it by ${name}`, key, 'misused', wrapping(mechanism, handle))
     attempts.make(`unwrap with it by ${name}`, key, 'misused', unwrapping(mechanism, handle))
   }
-}
-
-const MECHANISM_NAMES: Readonly<Record<number, string>> = {
-  [pkcs11js.CKM_AES_KEY_WRAP]: 'CKM_AES_KEY_WRAP',
-  [pkcs11js.CKM_AES_ECB]: 'CKM_AES_ECB',
-  [pkcs11js.CKM_AES_CBC]: 'CKM_AES_CBC',
-  [pkcs11js.CKM_AES_CBC_PAD]: 'CKM_AES_CBC_PAD',
 }
 
 type Way = (pkcs11: PKCS11, session: Handle) => unknown

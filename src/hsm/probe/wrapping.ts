@@ -72,13 +72,7 @@ const rsa = ((): Wrapper => {
 
 const WRAPPERS: readonly Wrapper[] = [
   secret(pkcs11js.CKK_AES, Buffer.from('0123456789abcdef0123456789abcdef')),
-  secret(
-    pkcs11js.CKK_DES3,
-    Buffer.from(
-      '0123456789abcdef76543210'.replaceAll(/./g, (c) => c),
-      'latin1',
-    ),
-  ),
+  secret(pkcs11js.CKK_DES3, Buffer.from('0123456789abcdef76543210')),
   generated(pkcs11js.CKM_AES_KEY_GEN, [{ type: pkcs11js.CKA_VALUE_LEN, value: 32 }]),
   generated(pkcs11js.CKM_DES3_KEY_GEN, []),
   rsa,
