@@ -24,11 +24,22 @@ export function withTrust(command: Command): Command {
 /** The trust store that the options name. @throws AuditError */
 export function enrolTrustOf(options: TrustOptions): EnrolTrust {
   const store = resolve(options.trust ?? join(stackDirectory(options), 'trust'))
+  return storedTrust(store, options.requireLists === true, options.hardware)
+}
+
+/**
+ * What is in a trust store, as EK certificates are held against it.
+ *
+ * @param required whether what no revocation list covers is refused
+ * @param hardware a directory of roots of hardware, instead of those that the store has marked
+ * @throws AuditError
+ */
+export function storedTrust(store: string, required: boolean, hardware?: string): Required<EnrolTrust> {
   const { lists, leastNumbers } = readRevocationStore(store)
   return {
     trustAnchors: readTrustStore(store),
-    hardwareRoots: hardwareRootsOf(store, options.hardware),
+    hardwareRoots: hardwareRootsOf(store, hardware),
     revocationLists: lists.map(({ der }) => der),
-    revocation: { leastNumbers, required: options.requireLists === true },
+    revocation: { leastNumbers, required },
   }
 }

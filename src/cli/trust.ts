@@ -3,13 +3,14 @@ import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { addToTrustStore, type Added } from '../auditor/add-to-trust-store.ts'
 import { readPem, type PemBlock } from '../auditor/pem.ts'
-import { readRevocationStore, type RevocationStore } from '../auditor/revocation-store.ts'
+import { readRevocationStore } from '../auditor/revocation-store.ts'
 import { readTrustStore } from '../auditor/trust-store.ts'
 import { messageOf } from '../core/error.ts'
 import { parseCertificate } from '../evidence/certificate.ts'
 import { verifyEkCertificate, verifyEndorsement, type EndorsedCertificate } from '../evidence/endorsement.ts'
 import { stackDirectory, withDirectory, type PlaceOptions } from './context.ts'
 import { UsageError } from './error.ts'
+import { storedTrust } from './enrol-trust.ts'
 import { hardwareRootsOf } from './hardware-roots.ts'
 import { moment } from './options.ts'
 import { Output, table } from './output.ts'
@@ -114,16 +115,7 @@ async function checkCertificate(path: string, options: CheckOptions): Promise<vo
     .map(({ der }) => der)
   if (ekCertificate === undefined) throw new UsageError('FILE_UNREADABLE', `${path} holds no certificate`)
   const at = options.at === undefined ? new Date() : new Date(Number(options.at) * 1000)
-  const stored: RevocationStore = readRevocationStore(store)
-  const claim = {
-    ekCertificate,
-    intermediates,
-    trustAnchors: readTrustStore(store),
-    hardwareRoots: hardwareRootsOf(store),
-    revocationLists: stored.lists.map(({ der }) => der),
-    revocation: { leastNumbers: stored.leastNumbers, required: options.requireLists },
-    at,
-  }
+  const claim = { ...storedTrust(store, options.requireLists), ekCertificate, intermediates, at }
   const checked =
     options.ekPublic === undefined
       ? await verifyEkCertificate(claim)
